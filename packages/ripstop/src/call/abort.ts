@@ -1,0 +1,61 @@
+/** Settling and sleeping under an abort. */
+import type { CallContext, CallScope } from './call.js';
+import type { Clock, Timer } from './runtime.js';
+import { isStream, watchStream } from './stream.js';
+
+/**
+ * The outcome of an attempt, or the reason of its abort if that comes first; an outcome that comes later is dropped,
+ * never unhandled. `limit` is cancelled, and the attempt stops listening, when it has settled. A stream is an attempt
+ * that goes on: its limit and its signal live until it ends (T5).
+ */
+export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?: Timer): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const done = (): void => {
+      limit?.cancel();
+      attempt.release();
+    };
+    const stopListening = attempt.onAbort((reason) => {
+      afterCompletedValues(() => {
+        done();
+        reject(reason);
+      });
+    });
+    outcome.then(
+      (value) => {
+        stopListening();
+        if (isStream(value)) return resolve(watchStream(value, { attempt, ended: done }));
+        done();
+        resolve(value);
+      },
+      (error: unknown) => {
+        stopListening();
+        done();
+        // Whatever an aborted attempt throws, its end was the abort (G3, T3).
+        reject(attempt.aborted ? attempt.reason : error);
+      },
+    );
+  });
+}
+
+/** Waits. Rejects with the reason as soon as the call is aborted. */
+export function sleep(clock: Clock, ms: number, context: CallContext): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopListening = (): void => undefined;
+    const timer = clock.after(ms, () => {
+      stopListening();
+      resolve();
+    });
+    stopListening = context.onAbort((reason) => {
+      timer.cancel();
+      reject(reason);
+    });
+  });
+}
+
+/**
+ * Runs `action` when every value that was complete before now has been delivered: such a value is on its way through
+ * the microtask queue, up to two steps deep where an async function returned it, and wins over an abort (G4).
+ */
+function afterCompletedValues(action: () => void): void {
+  queueMicrotask(() => queueMicrotask(() => queueMicrotask(action)));
+}

@@ -1,0 +1,68 @@
+import type { ErrorType } from '../errors/error-types.js';
+import type { StopReason } from '../errors/model-error.js';
+
+/** Everything that is reported while a call runs. Metrics, logs and alerts are listeners to these, and nothing else. */
+export type CallEvent =
+  | { readonly type: 'retry.scheduled'; readonly delayMs: number; readonly errorType: ErrorType | undefined }
+  | { readonly type: 'retry.stopped'; readonly stopReason: StopReason; readonly errorType: ErrorType | undefined }
+  | { readonly type: 'timeout.expired'; readonly limitMs: number }
+  | { readonly type: 'breaker.opened'; readonly name: string; readonly cooldownMs: number; readonly reason: string }
+  | { readonly type: 'breaker.half_opened'; readonly name: string }
+  | { readonly type: 'breaker.closed'; readonly name: string }
+  | { readonly type: 'breaker.rejected'; readonly name: string; readonly retryAfterMs: number }
+  | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
+  | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }
+  | { readonly type: 'model.answered'; readonly model: string; readonly ms: number; readonly wasFallback: boolean }
+  | { readonly type: 'generation.reduced'; readonly maxTokens: number }
+  | { readonly type: 'engine.started'; readonly runtime: string; readonly pid: number; readonly ms: number }
+  | { readonly type: 'engine.stopped'; readonly reason: string; readonly restartMs: number }
+  | { readonly type: 'listener.failed'; readonly error: unknown };
+
+/** An event with the call that it belongs to. `at` is the monotonic time of the runtime's clock, in milliseconds. */
+export type ReportedEvent = CallEvent & {
+  readonly at: number;
+  readonly correlationId?: string;
+  readonly attempt?: number;
+};
+
+export type EventListener = (event: ReportedEvent) => void;
+
+/** Where events go. One per Runtime. */
+export interface Events {
+  /** Calls `listener` for every event from now on; returns the function that ends it. */
+  on(listener: EventListener): () => void;
+  emit(event: ReportedEvent): void;
+  /** Does anybody listen? Emitters of frequent events ask first and save the work. */
+  readonly observed: boolean;
+}
+
+/** A listener that throws is reported to the others as `listener.failed`, and never changes an outcome (G5). */
+export function createEvents(): Events {
+  const listeners = new Set<EventListener>();
+
+  function deliver(event: ReportedEvent, failed?: EventListener): void {
+    for (const listener of listeners) {
+      if (listener === failed) continue;
+      try {
+        listener(event);
+      } catch (error) {
+        if (event.type !== 'listener.failed') deliver({ type: 'listener.failed', error, at: event.at }, listener);
+      }
+    }
+  }
+
+  return {
+    on(listener) {
+      // A wrapper of its own, so that one function registered twice is called twice and removed once.
+      const entry: EventListener = (event) => listener(event);
+      listeners.add(entry);
+      return () => void listeners.delete(entry);
+    },
+    emit: (event) => {
+      if (listeners.size > 0) deliver(event);
+    },
+    get observed() {
+      return listeners.size > 0;
+    },
+  };
+}

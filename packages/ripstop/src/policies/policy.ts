@@ -1,0 +1,138 @@
+import { settleOrAbort } from '../call/abort.js';
+import { abortable, type Call, type CallContext, CallScope, type ContextOptions } from '../call/call.js';
+import { type Runtime, systemRuntime } from '../call/runtime.js';
+import { isStream, watchStream } from '../call/stream.js';
+
+/** The rest of the pipeline, as a policy sees it: always returns a promise, never throws synchronously (G12). */
+export type Next<T> = (context: CallContext) => Promise<T>;
+
+/** What a policy's author writes: call `next` never, once or several times, with `context` or a child of it. */
+export type PolicyRun = <T>(next: Next<T>, context: CallContext) => T | PromiseLike<T>;
+
+export type ExecuteOptions = ContextOptions;
+
+export interface Policy {
+  readonly name: string;
+  readonly runtime: Runtime;
+  /** One layer by itself, in a context that somebody else made. */
+  run<T>(next: Call<T>, context: CallContext): Promise<T>;
+  /** Calls `fn` under the policy. `fn` is handed the context of its attempt: its signal, number and deadline. */
+  execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T>;
+  /** A function like `fn`, with the same `this` and arguments, under the policy. */
+  wrap<F extends (...args: never[]) => unknown>(
+    fn: F,
+  ): (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
+}
+
+/** The layers of a policy, for pipelines that contain it. */
+const layersOf = Symbol('ripstop.layers');
+
+interface LayeredPolicy extends Policy {
+  readonly [layersOf]: readonly PolicyRun[];
+}
+
+/** Makes a policy out of its one function. */
+export function policy(name: string, run: PolicyRun, runtime: Runtime = systemRuntime): Policy {
+  return layered(name, [run], runtime);
+}
+
+/**
+ * Joins policies, the outermost first: `pipeline(retry(), circuitBreaker(), timeout())`.
+ *
+ * All share one runtime; a policy on the system's runtime joins that of the others.
+ *
+ * @throws RangeError without a policy, or with policies of two runtimes, whose clocks would disagree.
+ */
+export function pipeline(...policies: readonly Policy[]): Policy {
+  if (policies.length === 0) throw new RangeError('pipeline needs at least one policy, got none');
+  const runtimes = new Set(policies.map(({ runtime }) => runtime).filter((runtime) => runtime !== systemRuntime));
+  if (runtimes.size > 1) throw new RangeError(`pipeline needs policies of one runtime, got ${runtimes.size}`);
+  const [runtime = systemRuntime] = runtimes;
+  return layered(policies.map(({ name }) => name).join(' > '), policies.flatMap(layers), runtime);
+}
+
+function layers(member: Policy): readonly PolicyRun[] {
+  return layersOf in member ? (member as LayeredPolicy)[layersOf] : [(next, context) => member.run(next, context)];
+}
+
+function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Policy {
+  // Linked once. The call itself travels in the context, so that a call under many policies allocates no closures.
+  const chain = link(runs, callee);
+  const self: LayeredPolicy = {
+    [layersOf]: runs,
+    name,
+    runtime,
+    run: (next, context) => link(runs, guarded(next))(context),
+    execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T> {
+      return start(chain as Next<T>, fn, new CallScope(runtime, options), options);
+    },
+    wrap(fn) {
+      return function wrapped(...args) {
+        const call = (): unknown => fn.apply(this, args);
+        return self.execute(call) as ReturnType<ReturnType<typeof self.wrap<typeof fn>>>;
+      };
+    },
+  };
+  return self;
+}
+
+function start<T>(chain: Next<T>, fn: Call<T>, scope: CallScope, options: ExecuteOptions | undefined): Promise<T> {
+  const canAbort =
+    options !== undefined &&
+    (options.signal !== undefined || options.deadlineMs !== undefined || options.context !== undefined);
+  if (!canAbort) {
+    scope.callee = fn;
+    return chain(scope);
+  }
+  if (scope.aborted) return Promise.reject(scope.reason);
+  // An abort from outside ends the attempt itself, so that every layer sees it end, from the inside out.
+  scope.callee = (context) => {
+    const attempt = abortable(context);
+    return settleOrAbort(guarded(fn)(attempt), attempt);
+  };
+  return chain(scope).then(
+    (value) => {
+      if (isStream(value)) return watchStream(value, { ended: () => scope.release() });
+      scope.release();
+      return value;
+    },
+    (error: unknown) => {
+      scope.release();
+      throw error;
+    },
+  );
+}
+
+const callee: Next<unknown> = (context) => {
+  try {
+    return promised((context as CallScope).callee?.(context));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+};
+
+function link(runs: readonly PolicyRun[], innermost: Next<unknown>): Next<never> {
+  return runs.reduceRight<Next<unknown>>((next, run) => {
+    return (context) => {
+      try {
+        return promised(run(next, context));
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    };
+  }, innermost) as Next<never>;
+}
+
+function guarded<T>(fn: Call<T>): Next<T> {
+  return (context) => {
+    try {
+      return promised(fn(context));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+}
+
+function promised<T>(value: T | PromiseLike<T>): Promise<T> {
+  return value instanceof Promise ? (value as Promise<T>) : Promise.resolve(value);
+}
