@@ -5,7 +5,7 @@ export function withDefaults<D extends object>(defaults: D, options: Partial<D>)
   const merged = { ...defaults };
   for (const key of Object.keys(options) as (keyof D)[]) {
     const value = options[key];
-    if (value !== undefined) merged[key] = value as D[keyof D];
+    if (value !== undefined) merged[key] = value;
   }
   return merged;
 }
