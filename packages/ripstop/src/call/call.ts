@@ -26,6 +26,10 @@ export interface CallContext {
   /** Which upstream, tenant or credential the call is for, where policies keep state per key. */
   readonly key: string | undefined;
   readonly runtime: Runtime;
+  /** No attempt before this time can succeed, on the runtime's clock: an inner breaker is open until then. */
+  readonly notBefore: number;
+  /** Tells the layers outside that no attempt can succeed before `time`. */
+  holdUntil(time: number): void;
   /** Reports an event, with the correlation id and the attempt added. */
   emit(event: CallEvent, attempt?: number): void;
   /** Runs `listener` once when the call is aborted, at once if it is already; returns the function that ends it. */
@@ -57,6 +61,7 @@ export class CallScope implements CallContext {
   readonly attempt: number;
   readonly deadline: number;
   readonly key: string | undefined;
+  notBefore = 0;
   /** What the pipeline's innermost layer calls (see `policies/policy.ts`). */
   callee: Call<unknown> | undefined;
   private readonly parent: CallContext | undefined;
@@ -120,6 +125,11 @@ export class CallScope implements CallContext {
     const { clock, events } = this.runtime;
     if (!events.observed) return;
     events.emit({ ...event, at: clock.now(), correlationId: this.correlationId, attempt });
+  }
+
+  holdUntil(time: number): void {
+    this.notBefore = time;
+    this.parent?.holdUntil(time);
   }
 
   onAbort(listener: AbortListener): () => void {

@@ -1,11 +1,13 @@
 /** Checks shared by all factories. A bad option is a RangeError that names the option, the rule and the value. */
 
+/** The defaults of options `O`: those named `K` have one, the rest may stay away. */
+export type Defaults<O, K extends keyof O = keyof O> = Readonly<{ [P in K]-?: Exclude<O[P], undefined> } & Omit<O, K>>;
+
 /** The defaults, overridden by every option that is not `undefined`. */
-export function withDefaults<D extends object>(defaults: D, options: Partial<D>): D {
+export function withDefaults<O extends object, D extends O>(defaults: D, options: O): D {
   const merged = { ...defaults };
-  for (const key of Object.keys(options) as (keyof D)[]) {
-    const value = options[key];
-    if (value !== undefined) merged[key] = value;
+  for (const key of Object.keys(options) as (keyof O)[]) {
+    if (options[key] !== undefined) Object.assign(merged, { [key]: options[key] });
   }
   return merged;
 }

@@ -1,6 +1,6 @@
 import { settleOrAbort } from '../call/abort.js';
 import { abortable } from '../call/call.js';
-import { assertPositive, withDefaults } from '../call/options.js';
+import { assertPositive, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type Policy, policy } from './policy.js';
@@ -21,7 +21,7 @@ export interface TimeoutOptions {
   readonly limitMs?: number | undefined;
 }
 
-export const timeoutDefaults = { limitMs: 30_000 } satisfies TimeoutOptions;
+export const timeoutDefaults: Defaults<TimeoutOptions> = { limitMs: 30_000 };
 
 /** @throws RangeError when `limitMs` is not above 0. */
 export function timeout(options: TimeoutOptions = {}, runtime: Runtime = systemRuntime): Policy {

@@ -1,0 +1,153 @@
+import { sleep } from '../call/abort.js';
+import { type CallContext, nextAttempt } from '../call/call.js';
+import { reportCall } from '../call/call-report.js';
+import { assertCount, type Defaults, withDefaults } from '../call/options.js';
+import { type Clock, type Runtime, systemRuntime } from '../call/runtime.js';
+import { type AttemptReport, ModelError, type StopReason } from '../errors/model-error.js';
+import { type BackoffOptions, backoffDefaults, exponentialBackoff } from './parts/backoff.js';
+import { isRejection, isRetryable, statedWaitMs, statusOf, typeOf } from './parts/verdict.js';
+import { type Next, type Policy, policy } from './policy.js';
+
+/**
+ * Retry: another attempt, if the error and the time left allow.
+ *
+ * An error that says whether it is retryable is believed; programming errors, refused requests and aborts are never
+ * retried. A wait that the error states is a floor: jitter only adds to it, and one that is longer than `maxDelayMs`
+ * or than the time left ends the call at once, so that the caller can go elsewhere. Whatever ends the call, the
+ * caller gets the last attempt's own error, with the history beside it (`callReport`).
+ *
+ * Outside the breaker and the timeout, so that each attempt is judged and limited by itself; inside fallbacks.
+ * Only for calls that may be repeated: it cannot know whether the work was done before the answer was lost.
+ *
+ * Source: M. Brooker, Timeouts, retries, and backoff with jitter (Amazon Builders' Library, 2019).
+ */
+export interface RetryOptions extends BackoffOptions {
+  /** Calls in all, the first one included. Default: 4. */
+  readonly attempts?: number | undefined;
+  /** Narrows which errors are retried; it cannot widen it. Default: every retryable error. */
+  readonly when?: ((error: unknown, context: CallContext) => boolean) | undefined;
+}
+
+export const retryDefaults: Defaults<RetryOptions, Exclude<keyof RetryOptions, 'when'>> = {
+  attempts: 4,
+  ...backoffDefaults,
+};
+
+/** More attempts than this are counted, but not listed one by one. */
+const longestHistory = 32;
+
+/** @throws RangeError for a bad option. */
+export function retry(options: RetryOptions = {}, runtime: Runtime = systemRuntime): Policy {
+  const { attempts, when, maxDelayMs } = withDefaults(retryDefaults, options);
+  assertCount('attempts', attempts);
+  const { clock, random } = runtime;
+  const backoff = exponentialBackoff(options, random);
+
+  function decide(error: unknown, attempt: number, previousMs: number, context: CallContext): number | StopReason {
+    if (context.cancelled) return 'cancelled';
+    if (context.aborted) return 'deadline';
+    if (!isRetryable(error) || when?.(error, context) === false) return 'not_retryable';
+    if (attempt >= attempts) return 'attempts';
+    const backoffMs = backoff(attempt, previousMs);
+    const statedMs = statedWaitMs(error);
+    const delayMs = statedMs === undefined ? backoffMs : statedMs + jitterOnTop(statedMs, backoffMs);
+    const leftMs = context.deadline - clock.now();
+    if (isCircuitOpen(error) && leftMs === Number.POSITIVE_INFINITY) return 'circuit_open';
+    if (delayMs >= leftMs || (statedMs !== undefined && statedMs > maxDelayMs)) return 'deadline';
+    if (context.notBefore > clock.now() + delayMs) return 'circuit_open';
+    return delayMs;
+  }
+
+  async function recover<T>(next: Next<T>, context: CallContext, first: unknown, startedAt: number): Promise<T> {
+    let error = first;
+    let began = startedAt;
+    let delayMs = 0;
+    const history: AttemptReport[] = [];
+    for (let attempt = 1; ; attempt += 1) {
+      remember(history, error, clock.now() - began);
+      const decision = decide(error, attempt, delayMs, context);
+      if (typeof decision === 'string') {
+        reportCall(error, { attempts: history, stopReason: decision });
+        context.emit({ type: 'retry.stopped', stopReason: decision, errorType: typeOf(error) });
+        throw error;
+      }
+      delayMs = decision;
+      context.emit({ type: 'retry.scheduled', delayMs, errorType: typeOf(error) });
+      await waitFor(delayMs, clock, context, error, history);
+      began = clock.now();
+      try {
+        return await next(nextAttempt(context, attempt + 1));
+      } catch (failure) {
+        error = failure;
+      }
+    }
+  }
+
+  return policy(
+    'retry',
+    (next, context) => {
+      const startedAt = clock.now();
+      return next(context).catch((error: unknown) => recover(next, context, error, startedAt));
+    },
+    runtime,
+  );
+}
+
+/** A stated wait is spread upwards, by up to a tenth of itself or the backoff, whichever is less (RT5). */
+function jitterOnTop(statedMs: number, backoffMs: number): number {
+  return Math.min(backoffMs, statedMs / 10);
+}
+
+function isCircuitOpen(error: unknown): boolean {
+  return isRejection(error) && error.details['reason'] === 'circuit_open';
+}
+
+async function waitFor(
+  delayMs: number,
+  clock: Clock,
+  context: CallContext,
+  error: unknown,
+  history: readonly AttemptReport[],
+): Promise<void> {
+  try {
+    await sleep(clock, delayMs, context);
+  } catch (reason) {
+    explain(reason, error);
+    reportCall(reason, { attempts: history, stopReason: context.cancelled ? 'cancelled' : 'deadline' });
+    throw reason;
+  }
+}
+
+/** The abort's reason reaches the caller as it is, and tells, where it has room to, what failed before it (RT4). */
+function explain(reason: unknown, cause: unknown): void {
+  if (reason instanceof Error && reason.cause === undefined && Object.isExtensible(reason)) {
+    Object.defineProperty(reason, 'cause', { value: cause, configurable: true, writable: true });
+  }
+}
+
+function remember(history: AttemptReport[], error: unknown, ms: number): void {
+  if (history.length >= longestHistory) history.splice(1, 1);
+  // What an inner chain of models went through is told model by model.
+  if (ModelError.isInstance(error) && error.attempts !== undefined && error.stopReason === undefined) {
+    history.push(...error.attempts.slice(0, longestHistory - history.length));
+    return;
+  }
+  history.push(attemptReport(error, ms));
+}
+
+function attemptReport(error: unknown, ms: number): AttemptReport {
+  const details = ModelError.isInstance(error) ? error.details : {};
+  const foreignStatus = typeof error === 'object' && error !== null ? statusOf(error) : undefined;
+  const status =
+    typeof details['status'] === 'number'
+      ? details['status']
+      : ModelError.isInstance(error)
+        ? undefined
+        : foreignStatus;
+  return {
+    errorType: typeOf(error),
+    ...(status === undefined ? {} : { status }),
+    ...(typeof details['phase'] === 'string' ? { phase: details['phase'] } : {}),
+    ms: Math.round(ms),
+  };
+}
