@@ -10,31 +10,32 @@ import { isStream, watchStream } from './stream.js';
  */
 export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?: Timer): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const done = (): void => {
-      limit?.cancel();
-      attempt.release();
-    };
-    const stopListening = attempt.onAbort((reason) => {
+    // An attempt that hears of its abort is aborted for good, so the listener needs no removing once it has run, and
+    // an attempt that has settled is dropped with its listener in it.
+    attempt.onAbort((reason) => {
       afterCompletedValues(() => {
-        done();
+        limit?.cancel();
         reject(reason);
       });
     });
     outcome.then(
       (value) => {
-        stopListening();
-        if (isStream(value)) return resolve(watchStream(value, { attempt, ended: done }));
-        done();
+        if (isStream(value)) return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
+        end(attempt, limit);
         resolve(value);
       },
       (error: unknown) => {
-        stopListening();
-        done();
+        end(attempt, limit);
         // Whatever an aborted attempt throws, its end was the abort (G3, T3).
         reject(attempt.aborted ? attempt.reason : error);
       },
     );
   });
+}
+
+function end(attempt: CallScope, limit: Timer | undefined): void {
+  limit?.cancel();
+  attempt.release();
 }
 
 /** Waits. Rejects with the reason as soon as the call is aborted. */

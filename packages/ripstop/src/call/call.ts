@@ -15,6 +15,8 @@ export interface CallContext {
   readonly aborted: boolean;
   /** Why, once `aborted` is true. */
   readonly reason: unknown;
+  /** Can anything outside end this call early? If not, nobody needs to listen for it. */
+  readonly abortable: boolean;
   /** Has the caller left? True only for the caller's own signal, never for a limit of ours (G3). */
   readonly cancelled: boolean;
   /** When the whole call must have ended, on the runtime's clock. `Infinity` where there is no deadline. */
@@ -55,81 +57,80 @@ const noOptions: ContextOptions = {};
  * A node in a tree of contexts: the caller's call at the root, its attempts below. An abort goes down, never up.
  * A node listens to the one above, and the root to the caller's signal, only from the moment somebody asks it for a
  * signal or for news of an abort; a call that nobody can or wants to abort registers nothing anywhere.
+ *
+ * Several are made for every call, so a node holds only what is its own and looks the rest up above.
  */
 export class CallScope implements CallContext {
   readonly runtime: Runtime;
-  readonly attempt: number;
-  readonly deadline: number;
-  readonly key: string | undefined;
-  notBefore = 0;
-  /** What the pipeline's innermost layer calls (see `policies/policy.ts`). */
-  callee: Call<unknown> | undefined;
-  private readonly parent: CallContext | undefined;
-  private readonly callerSignal: AbortSignal | undefined;
-  private id: string | undefined;
+  protected readonly parent: CallScope | undefined;
+  private readonly ownAttempt: number | undefined;
   private abortion: { readonly reason: unknown } | undefined = undefined;
   private controller: AbortController | undefined = undefined;
-  private listeners: Set<AbortListener> | undefined = undefined;
-  private links: (() => void)[] | undefined = undefined;
-  private deadlineTimer: Timer | undefined = undefined;
+  private listeners: AbortListener[] | undefined = undefined;
+  private link: AbortListener | undefined = undefined;
 
-  constructor(runtime: Runtime, options: ContextOptions = noOptions, attempt?: number) {
-    const parent = options.context;
+  constructor(runtime: Runtime, parent: CallScope | undefined, attempt?: number) {
     this.runtime = runtime;
     this.parent = parent;
-    this.attempt = attempt ?? parent?.attempt ?? 1;
-    this.deadline = parent?.deadline ?? Number.POSITIVE_INFINITY;
-    this.key = options.key ?? parent?.key;
-    this.callee = parent instanceof CallScope ? parent.callee : undefined;
-    this.callerSignal = options.signal;
-    this.id = options.correlationId;
-    if (options.deadlineMs !== undefined) {
-      const limitMs = options.deadlineMs;
-      assertPositive('deadlineMs', limitMs);
-      this.deadline = Math.min(this.deadline, runtime.clock.now() + limitMs);
-      this.deadlineTimer = runtime.clock.after(limitMs, () => {
-        this.abort(new InferenceTimeoutError(limitMs, { details: { phase: 'total' } }));
-      });
-    }
+    this.ownAttempt = attempt;
+  }
+
+  get attempt(): number {
+    return this.ownAttempt ?? this.parent?.attempt ?? 1;
+  }
+
+  get deadline(): number {
+    return this.parent?.deadline ?? Number.POSITIVE_INFINITY;
+  }
+
+  get key(): string | undefined {
+    return this.parent?.key;
   }
 
   get correlationId(): string {
-    this.id ??= this.parent?.correlationId ?? newCorrelationId(this.runtime);
-    return this.id;
+    return this.parent?.correlationId ?? '';
+  }
+
+  get notBefore(): number {
+    return this.parent?.notBefore ?? 0;
+  }
+
+  /** What the innermost layer of a pipeline calls (see `policies/policy.ts`). */
+  get callee(): Call<unknown> | undefined {
+    return this.parent?.callee;
   }
 
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
       if (this.aborted) this.controller.abort(this.reason);
-      else this.link();
+      else this.linkUp();
     }
     return this.controller.signal;
   }
 
+  get abortable(): boolean {
+    return true;
+  }
+
   get aborted(): boolean {
-    return this.abortion !== undefined || this.callerSignal?.aborted === true || this.parent?.aborted === true;
+    return this.abortion !== undefined || this.parent?.aborted === true;
   }
 
   get reason(): unknown {
-    if (this.abortion !== undefined) return this.abortion.reason;
-    return this.callerSignal?.aborted === true ? this.callerSignal.reason : this.parent?.reason;
+    return this.abortion === undefined ? this.parent?.reason : this.abortion.reason;
   }
 
   get cancelled(): boolean {
-    return this.callerSignal?.aborted === true || this.parent?.cancelled === true;
-  }
-
-  emit(event: CallEvent, attempt: number = this.attempt): void {
-    if (this.parent !== undefined) return this.parent.emit(event, attempt);
-    const { clock, events } = this.runtime;
-    if (!events.observed) return;
-    events.emit({ ...event, at: clock.now(), correlationId: this.correlationId, attempt });
+    return this.parent?.cancelled === true;
   }
 
   holdUntil(time: number): void {
-    this.notBefore = time;
     this.parent?.holdUntil(time);
+  }
+
+  emit(event: CallEvent, attempt: number = this.attempt): void {
+    this.parent?.emit(event, attempt);
   }
 
   onAbort(listener: AbortListener): () => void {
@@ -137,14 +138,10 @@ export class CallScope implements CallContext {
       listener(this.reason);
       return nothing;
     }
-    // A wrapper of its own, so that ending one registration never ends another of the same function.
-    const entry: AbortListener = (reason) => listener(reason);
-    this.listeners ??= new Set();
-    this.listeners.add(entry);
-    this.link();
-    return () => {
-      if (this.listeners?.delete(entry) && this.listeners.size === 0 && this.controller === undefined) this.unlink();
-    };
+    if (this.listeners === undefined) this.listeners = [listener];
+    else this.listeners.push(listener);
+    this.linkUp();
+    return () => this.unlisten(listener);
   }
 
   /** Aborts this call and everything below it. The first reason stays. */
@@ -158,43 +155,152 @@ export class CallScope implements CallContext {
     if (listeners !== undefined) for (const listener of listeners) listener(this.abortion.reason);
   }
 
-  /** Ends the deadline and all listening: the call has settled, or the stream that it returned has ended. */
+  /** Stops listening to what is above: the call has settled, or the stream that it returned has ended. */
   release(): void {
-    this.unlink();
+    const { link } = this;
+    this.link = undefined;
+    if (link !== undefined) this.unsubscribe(link);
+  }
+
+  /** Is any news of an abort to be had from above? */
+  protected subscribe(link: AbortListener): void {
+    if (this.parent?.abortable) this.parent.onAbort(link);
+  }
+
+  protected unsubscribe(link: AbortListener): void {
+    this.parent?.unlisten(link);
+  }
+
+  private unlisten(listener: AbortListener): void {
+    const { listeners } = this;
+    const index = listeners?.indexOf(listener) ?? -1;
+    if (listeners === undefined || index < 0) return;
+    listeners.splice(index, 1);
+    if (listeners.length === 0 && this.controller === undefined) this.release();
+  }
+
+  private linkUp(): void {
+    if (this.link !== undefined) return;
+    this.link = (reason) => this.abort(reason);
+    this.subscribe(this.link);
+  }
+}
+
+/** The top of a tree: one call of the caller's, which may be a part of another. */
+export class RootScope extends CallScope {
+  private readonly callerSignal: AbortSignal | undefined;
+  private readonly ownKey: string | undefined;
+  private readonly ownDeadline: number | undefined = undefined;
+  private readonly deadlineTimer: Timer | undefined = undefined;
+  private id: string | undefined;
+  private hold: number | undefined = undefined;
+  private work: Call<unknown> | undefined = undefined;
+
+  constructor(runtime: Runtime, options: ContextOptions = noOptions) {
+    super(runtime, options.context as CallScope | undefined);
+    this.callerSignal = options.signal;
+    this.ownKey = options.key;
+    this.id = options.correlationId;
+    if (options.deadlineMs !== undefined) {
+      const limitMs = options.deadlineMs;
+      assertPositive('deadlineMs', limitMs);
+      this.ownDeadline = runtime.clock.now() + limitMs;
+      this.deadlineTimer = runtime.clock.after(limitMs, () => {
+        this.abort(new InferenceTimeoutError(limitMs, { details: { phase: 'total' } }));
+      });
+    }
+  }
+
+  override get deadline(): number {
+    return this.ownDeadline === undefined ? super.deadline : Math.min(this.ownDeadline, super.deadline);
+  }
+
+  override get key(): string | undefined {
+    return this.ownKey ?? super.key;
+  }
+
+  override get correlationId(): string {
+    this.id ??= this.parent?.correlationId ?? newCorrelationId(this.runtime);
+    return this.id;
+  }
+
+  override get notBefore(): number {
+    return this.hold ?? super.notBefore;
+  }
+
+  override get callee(): Call<unknown> | undefined {
+    return this.work ?? super.callee;
+  }
+
+  override set callee(work: Call<unknown>) {
+    this.work = work;
+  }
+
+  override get abortable(): boolean {
+    return this.callerSignal !== undefined || this.deadlineTimer !== undefined || this.parent?.abortable === true;
+  }
+
+  override get aborted(): boolean {
+    return this.callerSignal?.aborted === true || super.aborted;
+  }
+
+  override get reason(): unknown {
+    // A limit that ran out before the caller left has already been told to everybody below.
+    return super.aborted ? super.reason : this.callerSignal?.reason;
+  }
+
+  override get cancelled(): boolean {
+    return this.callerSignal?.aborted === true || super.cancelled;
+  }
+
+  override holdUntil(time: number): void {
+    this.hold = time;
+    super.holdUntil(time);
+  }
+
+  override emit(event: CallEvent, attempt: number = this.attempt): void {
+    if (this.parent !== undefined) return super.emit(event, attempt);
+    const { clock, events } = this.runtime;
+    if (!events.observed) return;
+    events.emit({ ...event, at: clock.now(), correlationId: this.correlationId, attempt });
+  }
+
+  override release(): void {
+    super.release();
     this.deadlineTimer?.cancel();
   }
 
-  private link(): void {
-    if (this.links !== undefined) return;
-    const links: (() => void)[] = [];
-    this.links = links;
-    const { callerSignal, parent } = this;
-    if (callerSignal !== undefined) {
-      const left = (): void => this.abort(callerSignal.reason);
-      callerSignal.addEventListener('abort', left, { once: true });
-      links.push(() => callerSignal.removeEventListener('abort', left));
-    }
-    if (parent !== undefined) links.push(parent.onAbort((reason) => this.abort(reason)));
+  protected override subscribe(link: AbortListener): void {
+    super.subscribe(link);
+    this.callerSignal?.addEventListener('abort', this.callerLeft, { once: true });
   }
 
-  private unlink(): void {
-    const { links } = this;
-    this.links = undefined;
-    if (links !== undefined) for (const end of links) end();
+  protected override unsubscribe(link: AbortListener): void {
+    super.unsubscribe(link);
+    this.callerSignal?.removeEventListener('abort', this.callerLeft);
   }
+
+  private get callerLeft(): () => void {
+    this.leaving ??= () => this.abort(this.callerSignal?.reason);
+    return this.leaving;
+  }
+
+  private leaving: (() => void) | undefined = undefined;
 }
 
 /** The context of a new call. */
-export function createContext(options?: ContextOptions, runtime: Runtime = systemRuntime): CallScope {
-  return new CallScope(runtime, options);
+export function createContext(options?: ContextOptions, runtime: Runtime = systemRuntime): RootScope {
+  return new RootScope(runtime, options);
 }
+
+// Contexts are made in this file and nowhere else, so every CallContext is a CallScope.
 
 /** A part of `context` that can be aborted by itself: one attempt under a limit. */
 export function abortable(context: CallContext): CallScope {
-  return new CallScope(context.runtime, { context });
+  return new CallScope(context.runtime, context as CallScope);
 }
 
 /** The context of attempt number `attempt`. */
 export function nextAttempt(context: CallContext, attempt: number): CallScope {
-  return new CallScope(context.runtime, { context }, attempt);
+  return new CallScope(context.runtime, context as CallScope, attempt);
 }

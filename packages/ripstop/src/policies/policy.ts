@@ -1,5 +1,12 @@
 import { settleOrAbort } from '../call/abort.js';
-import { abortable, type Call, type CallContext, CallScope, type ContextOptions } from '../call/call.js';
+import {
+  abortable,
+  type Call,
+  type CallContext,
+  type CallScope,
+  type ContextOptions,
+  RootScope,
+} from '../call/call.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, watchStream } from '../call/stream.js';
 
@@ -64,7 +71,7 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
     runtime,
     run: (next, context) => link(runs, guarded(next))(context),
     execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T> {
-      return start(chain as Next<T>, fn, new CallScope(runtime, options), options);
+      return start(chain as Next<T>, fn, new RootScope(runtime, options));
     },
     wrap(fn) {
       return function wrapped(...args) {
@@ -76,11 +83,8 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
   return self;
 }
 
-function start<T>(chain: Next<T>, fn: Call<T>, scope: CallScope, options: ExecuteOptions | undefined): Promise<T> {
-  const canAbort =
-    options !== undefined &&
-    (options.signal !== undefined || options.deadlineMs !== undefined || options.context !== undefined);
-  if (!canAbort) {
+function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
+  if (!scope.abortable) {
     scope.callee = fn;
     return chain(scope);
   }

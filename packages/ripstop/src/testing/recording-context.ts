@@ -1,10 +1,10 @@
-import { CallScope, type ContextOptions } from '../call/call.js';
+import { type ContextOptions, RootScope } from '../call/call.js';
 import type { CallEvent } from '../call/events.js';
 import type { Runtime } from '../call/runtime.js';
 import { virtualRuntime } from './virtual-runtime.js';
 
 /** A context that remembers what was reported in it, for tests of one policy by itself. */
-export class RecordingContext extends CallScope {
+export class RecordingContext extends RootScope {
   /** What was emitted here and in all child contexts, as it was emitted. */
   readonly events: CallEvent[] = [];
 
