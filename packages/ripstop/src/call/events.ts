@@ -25,6 +25,7 @@ export type ReportedEvent = CallEvent & {
   readonly attempt?: number;
 };
 
+/** Told of every event, synchronously. What it throws is reported to the others and changes nothing. */
 export type EventListener = (event: ReportedEvent) => void;
 
 /** Where events go. One per Runtime. */

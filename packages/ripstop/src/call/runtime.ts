@@ -1,6 +1,7 @@
 /** Clock and chance. This is the only file that touches the real ones; everything else is handed a Runtime. */
 import { createEvents, type Events } from './events.js';
 
+/** Where time comes from. */
 export interface Clock {
   /** Monotonic milliseconds since some start. For durations. */
   now(): number;
@@ -13,6 +14,7 @@ export interface Clock {
   after(ms: number, action: () => void): Timer;
 }
 
+/** A wait that can be given up. */
 export interface Timer {
   /** Idempotent. */
   cancel(): void;
@@ -21,6 +23,7 @@ export interface Timer {
 /** Uniform in [0, 1). */
 export type Random = () => number;
 
+/** Everything a policy needs from the world: time, chance, and somewhere to report to. */
 export interface Runtime {
   readonly clock: Clock;
   readonly random: Random;

@@ -26,6 +26,7 @@ export type Origin = 'client' | 'service' | 'upstream';
 /** How statuses are chosen: plain HTTP, or what the Chutes platform passes on (only 400, 429 and 5xx; see D122). */
 export type StatusProfile = 'http' | 'chutes';
 
+/** What the table says about one type. */
 export interface ErrorTypeFacts {
   /** HTTP status by default. */
   readonly http: number;

@@ -32,6 +32,7 @@ export class ValidationError extends ModelError {
   }
 }
 
+/** By how much the window was exceeded, where that is known. */
 export interface ContextLengthFacts extends ModelErrorOptions {
   /** Tokens asked for: the input and, where it was counted, the output. */
   readonly inputLength?: number;

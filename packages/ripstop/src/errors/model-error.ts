@@ -24,6 +24,7 @@ export type StopReason =
   | 'budget'
   | 'not_replayable';
 
+/** What may be said about an error beyond its type and message. */
 export interface ModelErrorOptions {
   /** Replaces the message. Must be safe to show to the caller. */
   readonly message?: string;

@@ -38,6 +38,7 @@ export class InferenceTimeoutError extends ModelError {
   }
 }
 
+/** How full the memory was, where that is known. */
 export interface OutOfMemoryFacts extends ModelErrorOptions {
   /** In MB. */
   readonly memoryUsed?: number;

@@ -1,6 +1,7 @@
 import { createEvents } from '../call/events.js';
 import type { Clock, Random, Runtime, Timer } from '../call/runtime.js';
 
+/** A clock that stands still until it is told to move. */
 export interface VirtualClock extends Clock {
   /** Lets `ms` milliseconds pass: every timer that falls due runs at its own time, in order. */
   advance(ms: number): Promise<void>;
@@ -10,10 +11,12 @@ export interface VirtualClock extends Clock {
   readonly pending: number;
 }
 
+/** A Runtime on a virtual clock. */
 export interface VirtualRuntime extends Runtime {
   readonly clock: VirtualClock;
 }
 
+/** How a virtual runtime starts. */
 export interface VirtualRuntimeOptions {
   /** Default: 1. The same seed gives the same chances. */
   readonly seed?: number;
