@@ -79,7 +79,7 @@ export function apiPage(names) {
 export function readSources(folder) {
   const files = new Map();
   for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
-    if (!/\.ts$/.test(entry.name) || /\.(test|torture)\.ts$/.test(entry.name)) continue;
+    if (!entry.name.endsWith('.ts') || /\.(test|torture)\.ts$/.test(entry.name)) continue;
     const path = join(entry.parentPath ?? entry.path, entry.name);
     files.set(relative(root, path).replaceAll('\\', '/'), readFileSync(path, 'utf8'));
   }

@@ -14,7 +14,7 @@ const everything = readFiles();
 const sources: Files = new Map([...everything].filter(([path]) => /^packages\/[^/]+\/src\/.*\.ts$/.test(path)));
 const shipped: Files = new Map([...sources].filter(([path]) => !isTest(path)));
 const imports = importsOf(shipped);
-const entries = entriesOf(readJson<Manifest>('packages/ripstop/package.json'));
+const entries = entriesOf(readJson('packages/ripstop/package.json') as Manifest);
 
 /** The real sources with one more file. */
 function planted(path: string, text: string): Files {
@@ -84,8 +84,7 @@ describe('circles', () => {
 describe('what stays outside', () => {
   test('the library has no dependency, and uses Node only where it says so', () => {
     expect(foreignImports(imports)).toEqual([]);
-    const { dependencies } = readJson<{ dependencies?: unknown }>('packages/ripstop/package.json');
-    expect(dependencies).toBeUndefined();
+    expect(readJson('packages/ripstop/package.json')).not.toHaveProperty('dependencies');
   });
 
   test('a planted dependency and a planted use of Node are reported', () => {
@@ -146,7 +145,7 @@ describe('files', () => {
     const broken = (path: string, text: string): number => brokenFileRules(new Map([[path, text]])).length;
     expect(broken('packages/ripstop/src/call/x.ts', 'const now = Date.now();')).toBe(1);
     expect(broken('packages/ripstop/src/call/x.ts', 'function f(x: any): void {}')).toBe(1);
-    expect(broken('packages/ripstop/src/call/x.ts', `// ${'TO'}DO later`)).toBe(1);
+    expect(broken('packages/ripstop/src/call/x.ts', '// TODO later')).toBe(1);
     expect(broken('packages/ripstop/src/call/x.ts', 'x\n'.repeat(301))).toBe(1);
     expect(broken('docs/x.md', 'see /home/somebody/notes')).toBe(1);
     expect(broken('packages/ripstop/src/call/runtime.ts', 'const handle = setTimeout(f, 1);')).toBe(0);

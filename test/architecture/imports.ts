@@ -20,7 +20,7 @@ export interface Import {
 export function importsOf(files: Files): Import[] {
   return [...files].flatMap(([from, text]) => {
     const found: Import[] = [];
-    const add = (specifier: ts.Expression, typeOnly: boolean, reExport = false): void => {
+    const add = (specifier: ts.Node, typeOnly: boolean, reExport = false): void => {
       if (!ts.isStringLiteralLike(specifier)) return;
       found.push({ from, specifier: specifier.text, to: target(from, specifier.text), typeOnly, reExport });
     };
@@ -28,8 +28,9 @@ export function importsOf(files: Files): Import[] {
       if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeOnlyImport(node));
       else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
         add(node.moduleSpecifier, node.isTypeOnly, true);
-      } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(literal(node.argument), true);
-      else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+        add(node.argument.literal, true);
+      } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
         const [specifier] = node.arguments;
         if (specifier !== undefined) add(specifier, false);
       }
@@ -73,8 +74,4 @@ function target(from: string, specifier: string): string | undefined {
 /** `import { type X }` stays as an empty import under `verbatimModuleSyntax`, so only `import type` counts. */
 function isTypeOnlyImport({ importClause }: ts.ImportDeclaration): boolean {
   return importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
-}
-
-function literal({ literal }: ts.LiteralTypeNode): ts.Expression {
-  return literal as ts.Expression;
 }

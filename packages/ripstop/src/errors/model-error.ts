@@ -182,6 +182,6 @@ function hide(error: ModelError, name: string, value: unknown): void {
 }
 
 function statedWait(ms: number | undefined): number | undefined {
-  if (ms === undefined || Number.isNaN(ms) || ms < 0) return undefined;
+  if (ms === undefined || !Number.isFinite(ms) || ms < 0) return undefined;
   return Math.min(ms, longestWaitMs);
 }
