@@ -1,0 +1,126 @@
+/**
+ * Server-sent events as model services really send them, read under limits.
+ *
+ * Source: WHATWG HTML, § 9.2 "Server-sent events". Three differences on purpose: a last event without its blank line
+ * is delivered too; a line of bare JSON, which is how Chutes reports an error in a running stream, is an event of its
+ * own where the standard ignores it; and `retry` and the last event id are not kept, since nothing here reconnects.
+ */
+import { assertPositive, withDefaults } from '../call/options.js';
+import { InvalidResponseError } from '../errors/upstream-errors.js';
+
+export interface ServerSentEvent {
+  /** Undefined where the server named none. */
+  readonly event?: string | undefined;
+  readonly data: string;
+  /** The id of this event itself; an id does not carry over, since nothing here reconnects. */
+  readonly id?: string | undefined;
+}
+
+export interface ReadEventsOptions {
+  /** How much one event may hold, counted in UTF-16 units: never stricter than bytes. Default: 1 MiB. */
+  readonly maxEventSize?: number | undefined;
+}
+
+export const readEventsDefaults = { maxEventSize: 2 ** 20 } satisfies ReadEventsOptions;
+
+/**
+ * The events of a body, as they arrive. Comments and unknown fields are dropped. A reader that leaves early cancels
+ * the body.
+ *
+ * @throws InvalidResponseError when an event outgrows `maxEventSize`, and whatever the body throws.
+ */
+export async function* readEvents(
+  body: AsyncIterable<Uint8Array>,
+  options: ReadEventsOptions = {},
+): AsyncGenerator<ServerSentEvent, void, undefined> {
+  const { maxEventSize } = withDefaults(readEventsDefaults, options);
+  assertPositive('maxEventSize', maxEventSize);
+  const decoder = new TextDecoder(); // drops the byte order mark, keeps split characters for the next chunk
+  const parser = new EventParser(maxEventSize);
+  for await (const chunk of body) yield* parser.push(decoder.decode(chunk, { stream: true }));
+  yield* parser.end(decoder.decode());
+}
+
+/** The line-by-line state between two chunks. */
+class EventParser {
+  private readonly maxEventSize: number;
+  private readonly lineEnd = /[\r\n]/g;
+  /** The beginning of a line whose end has not arrived. */
+  private rest = '';
+  /** The chunk before ended in CR, so that LF at the start of this one belongs to it. */
+  private afterReturn = false;
+  private data: string | undefined = undefined;
+  private event: string | undefined = undefined;
+  private id: string | undefined = undefined;
+  private ready: ServerSentEvent[] = [];
+
+  constructor(maxEventSize: number) {
+    this.maxEventSize = maxEventSize;
+  }
+
+  /** The events that this chunk completes. */
+  push(chunk: string): ServerSentEvent[] {
+    this.ready = [];
+    if (chunk === '') return this.ready;
+    let from = this.afterReturn && chunk.startsWith('\n') ? 1 : 0;
+    this.afterReturn = false;
+    for (let end = this.nextEnd(chunk, from); end !== -1; end = this.nextEnd(chunk, from)) {
+      this.line(this.rest + chunk.slice(from, end));
+      this.rest = '';
+      from = end + 1;
+      if (chunk[end] === '\r') {
+        if (from === chunk.length) this.afterReturn = true;
+        else if (chunk[from] === '\n') from += 1;
+      }
+    }
+    this.rest += chunk.slice(from);
+    this.checkSize(this.rest.length);
+    return this.ready;
+  }
+
+  end(chunk: string): ServerSentEvent[] {
+    const events = this.push(chunk);
+    if (this.rest !== '') this.line(this.rest);
+    this.dispatch();
+    return events;
+  }
+
+  private nextEnd(chunk: string, from: number): number {
+    this.lineEnd.lastIndex = from;
+    return this.lineEnd.exec(chunk)?.index ?? -1;
+  }
+
+  private line(line: string): void {
+    this.checkSize(line.length);
+    if (line === '') return this.dispatch();
+    if (line.startsWith('{')) return this.bareJson(line);
+    const colon = line.indexOf(':');
+    if (colon === 0) return;
+    const field = colon === -1 ? line : line.slice(0, colon);
+    const value = colon === -1 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
+    if (field === 'data') this.data = this.data === undefined ? value : `${this.data}\n${value}`;
+    else if (field === 'event') this.event = value === '' ? undefined : value;
+    else if (field === 'id' && !value.includes('\0')) this.id = value;
+  }
+
+  /** Delivered at once: nothing promises that a blank line stands before or after it. */
+  private bareJson(line: string): void {
+    this.dispatch();
+    this.ready.push({ data: line });
+  }
+
+  private dispatch(): void {
+    const { data, event, id } = this;
+    this.data = undefined;
+    this.event = undefined;
+    this.id = undefined;
+    if (data !== undefined) this.ready.push({ event, data, id });
+  }
+
+  private checkSize(more: number): void {
+    if ((this.data?.length ?? 0) + more <= this.maxEventSize) return;
+    throw new InvalidResponseError('The model service sent an event that is too large', {
+      details: { max_event_size: this.maxEventSize },
+    });
+  }
+}
