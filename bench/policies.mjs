@@ -20,7 +20,10 @@ export async function run() {
     for (const [name, ns] of Object.entries(times)) {
       const row = { group, name, ns: Math.round(ns), 'against ripstop': round(ns / ours) };
       if (group === 'one policy, success') delete row['against ripstop'];
-      rows.push({ ...row, ...(group === 'three policies, success' ? { 'bytes a call': Math.round(bytes[name]) } : {}) });
+      rows.push({
+        ...row,
+        ...(group === 'three policies, success' ? { 'bytes a call': Math.round(bytes[name]) } : {}),
+      });
     }
   }
   return { suite: 'policies', rows, notes: ['ns: nanoseconds a call, median of 9 interleaved rounds'] };

@@ -90,7 +90,7 @@ export async function rejection() {
   return {
     'ripstop circuitBreaker': () => ours.execute(down).catch(refused),
     'cockatiel breaker': () => theirs.execute(down).catch(refused),
-    'opossum': () => opossum.fire().catch(refused),
+    opossum: () => opossum.fire().catch(refused),
   };
 }
 

@@ -1,0 +1,130 @@
+/** `npm run bench -- gateway`: the gateway beside a bare node:http pass-through, before the same upstream. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { Pool } from 'undici';
+import { median } from './parts/measure.mjs';
+
+const connections = 50;
+const rounds = 5;
+const secondsPerRound = 3;
+const here = (file) => fileURLToPath(new URL(file, import.meta.url));
+
+export async function run() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
+  const children = [];
+  const start = async (script, args, portIn) => {
+    const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    for await (const line of createInterface({ input: child.stdout })) {
+      const port = portIn.exec(line)?.[1];
+      if (port === undefined) continue;
+      child.stdout.resume();
+      return `http://127.0.0.1:${port}`;
+    }
+    throw new Error(`${script} ended before it said its port`);
+  };
+  try {
+    const upstream = await start(here('./parts/upstream.mjs'), [], /^(\d+)$/);
+    const config = path.join(folder, 'ripstop.yaml');
+    writeFileSync(
+      config,
+      `server: { port: 0 }\nupstreams: { main: { url: "${upstream}/v1", model: bench } }\nmodels: { default: [main] }\n`,
+    );
+    const bare = await start(here('./parts/pass-through.mjs'), [`${upstream}/v1`], /^(\d+)$/);
+    const gateway = await start(
+      here('../packages/gateway/bin/ripstop.js'),
+      ['serve', '--config', config, '--log-level', 'warn'],
+      /answers at http:\/\/127\.0\.0\.1:(\d+)/,
+    );
+    return {
+      suite: 'gateway',
+      rows: await compare({ 'bare pass-through': bare, ripstop: gateway }),
+      notes: [`${connections} connections, ${rounds} rounds of ${secondsPerRound} s, medians`],
+    };
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function compare(targets) {
+  const pools = Object.fromEntries(
+    Object.entries(targets).map(([name, base]) => [name, new Pool(base, { connections, pipelining: 1 })]),
+  );
+  const samples = Object.fromEntries(
+    Object.keys(targets).map((name) => [name, { json: [], streams: [], first: [], errors: 0 }]),
+  );
+  for (const pool of Object.values(pools)) await load(pool, 1, { stream: false });
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, pool] of Object.entries(pools)) {
+      const json = await load(pool, secondsPerRound, { stream: false });
+      const streams = await load(pool, secondsPerRound, { stream: true });
+      samples[name].json.push(json.perSecond);
+      samples[name].streams.push(streams.perSecond);
+      samples[name].first.push(await firstByte(pool));
+      samples[name].errors += json.errors + streams.errors;
+    }
+  }
+  await Promise.all(Object.values(pools).map((pool) => pool.close()));
+  const base = samples['bare pass-through'];
+  return Object.entries(samples).map(([name, sample]) => ({
+    name,
+    'JSON answers/s': Math.round(median(sample.json)),
+    'of bare': ratio(median(sample.json), median(base.json)),
+    'streams/s': Math.round(median(sample.streams)),
+    'of bare (streams)': ratio(median(sample.streams), median(base.streams)),
+    'first token ms (1 at a time)': Math.round(median(sample.first) * 100) / 100,
+    errors: sample.errors,
+  }));
+}
+
+function send(pool, { stream }) {
+  return pool.request({
+    path: '/v1/chat/completions',
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'default',
+      messages: [{ role: 'user', content: 'What is a circuit breaker?' }],
+      stream,
+    }),
+  });
+}
+
+async function load(pool, seconds, options) {
+  const end = performance.now() + seconds * 1000;
+  let answers = 0;
+  let errors = 0;
+  const caller = async () => {
+    while (performance.now() < end) {
+      const { statusCode, body } = await send(pool, options);
+      await body.dump();
+      if (statusCode === 200) answers += 1;
+      else errors += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, caller));
+  return { perSecond: answers / seconds, errors };
+}
+
+async function firstByte(pool) {
+  const times = [];
+  for (let index = 0; index < 100; index += 1) {
+    const started = performance.now();
+    const { body } = await send(pool, { stream: true });
+    for await (const _ of body) {
+      times.push(performance.now() - started);
+      break;
+    }
+  }
+  return median(times);
+}
+
+function ratio(value, base) {
+  return Math.round((value / base) * 100) / 100;
+}

@@ -1,0 +1,102 @@
+import { ConfigError, defaultConfig, type Environment, exposureProblems, isLoopback, loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { createGateway, type Gateway } from '../gateway.js';
+import { createLogger } from '../log.js';
+
+export interface ServeOptions {
+  readonly config?: string;
+  readonly port?: number;
+  readonly host?: string;
+  readonly logLevel?: string;
+}
+
+/** `ripstop serve`: runs until it is told to stop. Exit code 0 after a clean end, 1 when it cannot start, 2 when misconfigured. */
+export async function serve(options: ServeOptions, environment: Environment): Promise<number> {
+  let config: Config;
+  try {
+    config = await configured(options, environment);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(['ripstop: the configuration cannot be used', ...error.problems].join('\n  '));
+    return 2;
+  }
+  const gateway = createGateway(config, { logger: createLogger(options.logLevel) });
+  try {
+    const port = await gateway.listen();
+    console.log(banner(config, port));
+  } catch (error) {
+    await gateway.close();
+    console.error(`ripstop: ${startFailure(error, config)}`);
+    return 1;
+  }
+  await toldToStop(gateway);
+  return 0;
+}
+
+/** Flags win over the environment, the environment over the file. */
+async function configured(options: ServeOptions, environment: Environment): Promise<Config> {
+  const file = options.config ?? environment['RIPSTOP_CONFIG'];
+  const config = file === undefined ? defaultConfig() : await loadConfig(file, environment);
+  const host = options.host ?? environment['RIPSTOP_HOST'] ?? config.server.host;
+  const port = options.port ?? portFrom(environment['PORT']) ?? config.server.port;
+  const server = { ...config.server, host, port };
+  const problems = exposureProblems(server);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { ...config, server };
+}
+
+function portFrom(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new ConfigError(['PORT: must be a whole number from 0 to 65535']);
+  return port;
+}
+
+function startFailure(error: unknown, { server }: Config): string {
+  const { code } = error as NodeJS.ErrnoException;
+  const { host, port } = server;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `port ${port} is taken; stop what uses it, or choose another with --port ${port === 65_535 ? 8787 : port + 1}`;
+    case 'EACCES':
+      return `port ${port} may not be opened by this user; choose one above 1023 with --port 8787`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine has no address ${host}; choose another with --host 127.0.0.1`;
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function banner({ server, models }: Config, port: number): string {
+  const host = isLoopback(server.host) && server.host.includes(':') ? `[${server.host}]` : server.host;
+  const base = `http://${host}:${port}`;
+  const key = server.keys.length > 0 ? ` -H 'authorization: Bearer YOUR_KEY'` : '';
+  const json = `${key} -H 'content-type: application/json'`;
+  return `
+Ripstop answers at ${base}
+The page is at     ${base}/
+Models: ${Object.keys(models).join(', ')}
+
+Try:
+  curl ${base}/generate${json} -d '{"prompt":"What is a circuit breaker?","max_tokens":40}'
+  curl -N ${base}/v1/chat/completions${json} -d '{"messages":[{"role":"user","content":"Tell me a story about a fox."}],"stream":true}'
+  curl ${base}/health${key}
+
+Ctrl-C ends it.
+`;
+}
+
+/** The first signal ends the gateway cleanly; a second one ends the process at once. */
+function toldToStop(gateway: Gateway): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals): void => {
+      if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143);
+      stopping = true;
+      gateway.close().then(resolve, reject);
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}
