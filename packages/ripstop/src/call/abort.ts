@@ -1,7 +1,7 @@
 /** Settling and sleeping under an abort. */
 import type { CallContext, CallScope } from './call.js';
 import type { Clock, Timer } from './runtime.js';
-import { isStream, watchStream } from './stream.js';
+import { discardStream, isStream, watchStream } from './stream.js';
 
 /**
  * The outcome of an attempt, or the reason of its abort if that comes first; an outcome that comes later is dropped,
@@ -12,14 +12,17 @@ export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?
   return new Promise<T>((resolve, reject) => {
     // An attempt that hears of its abort is aborted for good, so the listener needs no removing once it has run, and
     // an attempt that has settled is dropped with its listener in it.
+    let left = false;
     attempt.onAbort((reason) => {
       afterCompletedValues(() => {
+        left = true;
         limit?.cancel();
         reject(reason);
       });
     });
     outcome.then(
       (value) => {
+        if (left && isStream(value)) return discardStream(value);
         if (isStream(value)) return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
         end(attempt, limit);
         resolve(value);

@@ -1,8 +1,5 @@
-import { InferenceTimeoutError } from '../errors/upstream-errors.js';
-import { newCorrelationId } from './correlation-id.js';
 import type { CallEvent } from './events.js';
-import { assertPositive } from './options.js';
-import { type Runtime, systemRuntime, type Timer } from './runtime.js';
+import type { Runtime } from './runtime.js';
 
 /** The work itself: what the caller asked for, or one layer of it. */
 export type Call<T> = (context: CallContext) => T | PromiseLike<T>;
@@ -49,9 +46,9 @@ export interface ContextOptions {
   readonly context?: CallContext | undefined;
 }
 
-type AbortListener = (reason: unknown) => void;
+/** What is told of an abort. */
+export type AbortListener = (reason: unknown) => void;
 const nothing = (): void => undefined;
-const noOptions: ContextOptions = {};
 
 /**
  * A node in a tree of contexts: the caller's call at the root, its attempts below. An abort goes down, never up.
@@ -152,14 +149,12 @@ export class CallScope implements CallContext {
     this.listeners = undefined;
     this.release();
     this.controller?.abort(this.abortion.reason);
-    if (listeners !== undefined) for (const listener of listeners) listener(this.abortion.reason);
+    if (listeners !== undefined) for (const listener of listeners) this.tell(listener, this.abortion.reason);
   }
 
-  /** Stops listening to what is above: the call has settled, or the stream that it returned has ended. */
+  /** Ends all listening to what is above: the call has settled, or the stream that it returned has ended. */
   release(): void {
-    const { link } = this;
-    this.link = undefined;
-    if (link !== undefined) this.unsubscribe(link);
+    this.unlink();
   }
 
   /** Is any news of an abort to be had from above? */
@@ -176,7 +171,7 @@ export class CallScope implements CallContext {
     const index = listeners?.indexOf(listener) ?? -1;
     if (listeners === undefined || index < 0) return;
     listeners.splice(index, 1);
-    if (listeners.length === 0 && this.controller === undefined) this.release();
+    if (listeners.length === 0 && this.controller === undefined) this.unlink();
   }
 
   private linkUp(): void {
@@ -184,116 +179,24 @@ export class CallScope implements CallContext {
     this.link = (reason) => this.abort(reason);
     this.subscribe(this.link);
   }
-}
 
-/** The top of a tree: one call of the caller's, which may be a part of another. */
-export class RootScope extends CallScope {
-  private readonly callerSignal: AbortSignal | undefined;
-  private readonly ownKey: string | undefined;
-  private readonly ownDeadline: number | undefined = undefined;
-  private readonly deadlineTimer: Timer | undefined = undefined;
-  private id: string | undefined;
-  private hold: number | undefined = undefined;
-  private work: Call<unknown> | undefined = undefined;
+  private unlink(): void {
+    const { link } = this;
+    this.link = undefined;
+    if (link !== undefined) this.unsubscribe(link);
+  }
 
-  constructor(runtime: Runtime, options: ContextOptions = noOptions) {
-    super(runtime, options.context as CallScope | undefined);
-    this.callerSignal = options.signal;
-    this.ownKey = options.key;
-    this.id = options.correlationId;
-    if (options.deadlineMs !== undefined) {
-      const limitMs = options.deadlineMs;
-      assertPositive('deadlineMs', limitMs);
-      this.ownDeadline = runtime.clock.now() + limitMs;
-      this.deadlineTimer = runtime.clock.after(limitMs, () => {
-        this.abort(new InferenceTimeoutError(limitMs, { details: { phase: 'total' } }));
-      });
+  /** A listener that throws must not keep the news from the others (G5). */
+  private tell(listener: AbortListener, reason: unknown): void {
+    try {
+      listener(reason);
+    } catch (error) {
+      this.emit({ type: 'listener.failed', error });
     }
   }
-
-  override get deadline(): number {
-    return this.ownDeadline === undefined ? super.deadline : Math.min(this.ownDeadline, super.deadline);
-  }
-
-  override get key(): string | undefined {
-    return this.ownKey ?? super.key;
-  }
-
-  override get correlationId(): string {
-    this.id ??= this.parent?.correlationId ?? newCorrelationId(this.runtime);
-    return this.id;
-  }
-
-  override get notBefore(): number {
-    return this.hold ?? super.notBefore;
-  }
-
-  override get callee(): Call<unknown> | undefined {
-    return this.work ?? super.callee;
-  }
-
-  override set callee(work: Call<unknown>) {
-    this.work = work;
-  }
-
-  override get abortable(): boolean {
-    return this.callerSignal !== undefined || this.deadlineTimer !== undefined || this.parent?.abortable === true;
-  }
-
-  override get aborted(): boolean {
-    return this.callerSignal?.aborted === true || super.aborted;
-  }
-
-  override get reason(): unknown {
-    // A limit that ran out before the caller left has already been told to everybody below.
-    return super.aborted ? super.reason : this.callerSignal?.reason;
-  }
-
-  override get cancelled(): boolean {
-    return this.callerSignal?.aborted === true || super.cancelled;
-  }
-
-  override holdUntil(time: number): void {
-    this.hold = time;
-    super.holdUntil(time);
-  }
-
-  override emit(event: CallEvent, attempt: number = this.attempt): void {
-    if (this.parent !== undefined) return super.emit(event, attempt);
-    const { clock, events } = this.runtime;
-    if (!events.observed) return;
-    events.emit({ ...event, at: clock.now(), correlationId: this.correlationId, attempt });
-  }
-
-  override release(): void {
-    super.release();
-    this.deadlineTimer?.cancel();
-  }
-
-  protected override subscribe(link: AbortListener): void {
-    super.subscribe(link);
-    this.callerSignal?.addEventListener('abort', this.callerLeft, { once: true });
-  }
-
-  protected override unsubscribe(link: AbortListener): void {
-    super.unsubscribe(link);
-    this.callerSignal?.removeEventListener('abort', this.callerLeft);
-  }
-
-  private get callerLeft(): () => void {
-    this.leaving ??= () => this.abort(this.callerSignal?.reason);
-    return this.leaving;
-  }
-
-  private leaving: (() => void) | undefined = undefined;
 }
 
-/** The context of a new call. */
-export function createContext(options?: ContextOptions, runtime: Runtime = systemRuntime): RootScope {
-  return new RootScope(runtime, options);
-}
-
-// Contexts are made in this file and nowhere else, so every CallContext is a CallScope.
+// Contexts are made here and in root-scope.ts and nowhere else, so every CallContext is a CallScope.
 
 /** A part of `context` that can be aborted by itself: one attempt under a limit. */
 export function abortable(context: CallContext): CallScope {

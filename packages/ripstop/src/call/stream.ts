@@ -32,7 +32,12 @@ export function watchStream<S>(stream: S & AsyncStream, watcher: StreamWatcher):
     over = true;
     watcher.ended(end);
   };
-  if (stream instanceof ReadableStream) return watchWebStream(stream, watcher, ended) as unknown as S;
+  if (stream instanceof ReadableStream) {
+    if (!stream.locked) return watchWebStream(stream, watcher, ended) as unknown as S;
+    // Somebody reads it already, so its end cannot be seen from here.
+    ended({ kind: 'returned' });
+    return stream;
+  }
 
   return new Proxy(stream, {
     get(target, property) {
@@ -49,6 +54,15 @@ export function watchStream<S>(stream: S & AsyncStream, watcher: StreamWatcher):
       return member.bind(target) as unknown;
     },
   });
+}
+
+/** Tells a stream that nobody will read it: it came too late. Whether it hears that is its own business. */
+export function discardStream(stream: AsyncStream): void {
+  const end = async (): Promise<unknown> => {
+    if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]().return?.();
+    return stream.locked ? undefined : stream.cancel();
+  };
+  end().catch(() => undefined);
 }
 
 function watchIterator(

@@ -1,12 +1,6 @@
 import { settleOrAbort } from '../call/abort.js';
-import {
-  abortable,
-  type Call,
-  type CallContext,
-  type CallScope,
-  type ContextOptions,
-  RootScope,
-} from '../call/call.js';
+import { abortable, type Call, type CallContext, type CallScope, type ContextOptions } from '../call/call.js';
+import { RootScope } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, watchStream } from '../call/stream.js';
 
@@ -88,7 +82,10 @@ function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
     scope.callee = fn;
     return chain(scope);
   }
-  if (scope.aborted) return Promise.reject(scope.reason);
+  if (scope.aborted) {
+    scope.release();
+    return Promise.reject(scope.reason);
+  }
   // An abort from outside ends the attempt itself, so that every layer sees it end, from the inside out.
   scope.callee = (context) => {
     const attempt = abortable(context);

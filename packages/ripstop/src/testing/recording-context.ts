@@ -1,5 +1,6 @@
-import { type ContextOptions, RootScope } from '../call/call.js';
+import type { ContextOptions } from '../call/call.js';
 import type { CallEvent } from '../call/events.js';
+import { RootScope } from '../call/root-scope.js';
 import type { Runtime } from '../call/runtime.js';
 import { virtualRuntime } from './virtual-runtime.js';
 
