@@ -13,7 +13,7 @@ export interface BackoffOptions {
   readonly factor?: number | undefined;
   /**
    * `full`: anywhere between 0 and the delay; `equal`: between half of it and all of it; `decorrelated`: between the
-   * base and three times the delay before; `none`: exactly the delay. Default: `full`.
+   * base and three times the delay before (at first, three times the base); `none`: exactly the delay. Default: `full`.
    */
   readonly jitter?: Jitter | undefined;
 }
@@ -39,21 +39,24 @@ export type Backoff = (retry: number, previousMs: number) => number;
 export function exponentialBackoff(options: BackoffOptions, random: Random): Backoff {
   const { baseDelayMs, maxDelayMs, factor, jitter } = withDefaults(backoffDefaults, options);
   assertNotNegative('baseDelayMs', baseDelayMs);
+  if (baseDelayMs === Number.POSITIVE_INFINITY) throw badOption('baseDelayMs', 'must be finite', baseDelayMs);
   assertNotNegative('maxDelayMs', maxDelayMs);
   if (!(factor >= 1)) throw badOption('factor', 'must be 1 or above', factor);
   assertOneOf('jitter', jitter, ['full', 'equal', 'decorrelated', 'none']);
+  // Finite even without a cap: 0 × Infinity is NaN.
+  const capMs = Math.min(maxDelayMs, Number.MAX_VALUE);
+  const leastMs = Math.min(baseDelayMs, capMs);
 
   return (retry, previousMs) => {
-    // 0 × Infinity is NaN, and a base of 0 means no delay however late the retry.
-    const delayMs = baseDelayMs === 0 ? 0 : Math.min(maxDelayMs, baseDelayMs * factor ** (retry - 1));
+    const delayMs = baseDelayMs === 0 ? 0 : Math.min(capMs, baseDelayMs * factor ** (retry - 1));
     switch (jitter) {
       case 'full':
         return random() * delayMs;
       case 'equal':
         return delayMs / 2 + (random() * delayMs) / 2;
       case 'decorrelated': {
-        const most = Math.max(baseDelayMs, 3 * previousMs);
-        return Math.min(maxDelayMs, baseDelayMs + random() * (most - baseDelayMs));
+        const mostMs = Math.min(capMs, 3 * Math.max(leastMs, previousMs));
+        return leastMs + random() * (mostMs - leastMs);
       }
       case 'none':
         return delayMs;

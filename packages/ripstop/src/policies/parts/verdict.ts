@@ -1,6 +1,7 @@
 /** What an error means to a policy: worth another try, evidence against the service, or our own doing. */
 import { type ErrorType, errorTypes } from '../../errors/error-types.js';
 import { ModelError } from '../../errors/model-error.js';
+import type { RejectionReason } from '../../errors/rejections.js';
 
 /** Node's and undici's codes for a connection that was refused, lost or never made. */
 const networkCodes: ReadonlySet<unknown> = new Set([
@@ -31,6 +32,23 @@ const programmingErrors: ReadonlySet<unknown> = new Set([
   'URIError',
 ]);
 
+/** OpenAI's codes for a 429 (and those of who imitates it) that no waiting cures: the money is spent. */
+const spentCodes: ReadonlySet<unknown> = new Set([
+  'billing_hard_limit_reached',
+  'billing_not_active',
+  'enforced_spend_limit_reached',
+  'insufficient_quota',
+]);
+
+const rejectionReasons: Readonly<Record<RejectionReason, true>> = {
+  circuit_open: true,
+  queue_full: true,
+  queue_timeout: true,
+  shed: true,
+  draining: true,
+  throttled: true,
+};
+
 const retryableStatuses: ReadonlySet<number> = new Set([408, 409, 425, 429]);
 
 /**
@@ -42,7 +60,7 @@ export function isRetryable(error: unknown): boolean {
   const { isRetryable: stated, name } = error as { isRetryable?: unknown; name?: unknown };
   if (typeof stated === 'boolean') return stated;
   const status = statusOf(error);
-  if (status !== undefined) return status >= 500 || retryableStatuses.has(status);
+  if (status !== undefined) return status >= 500 || (retryableStatuses.has(status) && !isSpent(error));
   if (isNetworkError(error)) return true;
   return !programmingErrors.has(name) && name !== 'AbortError' && !isAssertion(error);
 }
@@ -60,7 +78,9 @@ export function isServiceFailure(error: unknown): boolean {
 
 /** Was the call refused by one of our own policies, without reaching the service? They all say why (`details.reason`). */
 export function isRejection(error: unknown): error is ModelError {
-  return ModelError.isInstance(error) && error.origin === 'service' && typeof error.details['reason'] === 'string';
+  if (!ModelError.isInstance(error) || error.origin !== 'service') return false;
+  const { reason } = error.details;
+  return typeof reason === 'string' && Object.hasOwn(rejectionReasons, reason);
 }
 
 /** The wait that the error states, in milliseconds. */
@@ -82,11 +102,24 @@ export function statusOf(error: object): number | undefined {
   return typeof stated === 'number' && stated >= 100 && stated <= 599 ? stated : undefined;
 }
 
-/** fetch hides the network's own code in the cause of a `TypeError: fetch failed`. */
+/** How many causes are looked through: an SDK's error, fetch's, the connection's, and room for one more wrapper. */
+const deepestCause = 4;
+
+/** fetch hides the network's own code in the cause of a `TypeError: fetch failed`, and an SDK wraps that once more. */
 function isNetworkError(error: object): boolean {
-  const { code, cause } = error as { code?: unknown; cause?: unknown };
-  if (networkCodes.has(code)) return true;
-  return typeof cause === 'object' && cause !== null && networkCodes.has((cause as { code?: unknown }).code);
+  let current: unknown = error;
+  for (let depth = 0; depth < deepestCause && typeof current === 'object' && current !== null; depth += 1) {
+    const { code, cause } = current as { code?: unknown; cause?: unknown };
+    if (networkCodes.has(code)) return true;
+    current = cause;
+  }
+  return false;
+}
+
+function isSpent(error: object): boolean {
+  const { code, type, error: body } = error as { code?: unknown; type?: unknown; error?: unknown };
+  if (spentCodes.has(code) || spentCodes.has(type)) return true;
+  return typeof body === 'object' && body !== null && spentCodes.has((body as { code?: unknown }).code);
 }
 
 function isAssertion(error: object): boolean {
