@@ -12,20 +12,22 @@ export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?
   return new Promise<T>((resolve, reject) => {
     // An attempt that hears of its abort is aborted for good, so the listener needs no removing once it has run, and
     // an attempt that has settled is dropped with its listener in it.
-    let left = false;
     attempt.onAbort((reason) => {
       afterCompletedValues(() => {
-        left = true;
         limit?.cancel();
         reject(reason);
       });
     });
     outcome.then(
       (value) => {
-        if (left && isStream(value)) return discardStream(value);
-        if (isStream(value)) return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
+        if (isStream(value) && !attempt.aborted) {
+          return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
+        }
         end(attempt, limit);
-        resolve(value);
+        if (!isStream(value)) return resolve(value);
+        // Too late: nobody will read it.
+        discardStream(value);
+        reject(attempt.reason);
       },
       (error: unknown) => {
         end(attempt, limit);

@@ -87,7 +87,8 @@ class LaneTimer implements Timer {
   previous: LaneTimer | undefined;
   next: LaneTimer | undefined = undefined;
   readonly at: number;
-  private readonly lane: Lane;
+  /** Until it fires or is cancelled. */
+  private lane: Lane | undefined;
   private action: (() => void) | undefined;
 
   constructor(lane: Lane, at: number, action: () => void, previous: LaneTimer | undefined) {
@@ -98,15 +99,19 @@ class LaneTimer implements Timer {
   }
 
   cancel(): void {
-    if (this.action === undefined) return;
     this.action = undefined;
-    this.lane.remove(this);
+    this.leave();
   }
 
   fire(): void {
-    const { action } = this;
-    this.cancel();
-    if (action !== undefined) queueMicrotask(action);
+    this.leave();
+    // Apart from the others, which a throw must not hold up; until then one of them may still cancel this one.
+    queueMicrotask(() => this.action?.());
+  }
+
+  private leave(): void {
+    this.lane?.remove(this);
+    this.lane = undefined;
   }
 }
 

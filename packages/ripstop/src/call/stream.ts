@@ -133,7 +133,8 @@ function watchWebStream(
   );
 }
 
-function orAbort<T>(advance: Promise<T>, attempt: CallContext | undefined): Promise<T> {
+/** The outcome, or the reason of the abort if that comes first. Nobody is told to stop: the signal does that. */
+export function orAbort<T>(advance: Promise<T>, attempt: CallContext | undefined): Promise<T> {
   if (attempt === undefined) return advance;
   return new Promise<T>((resolve, reject) => {
     const stopListening = attempt.onAbort(reject);
