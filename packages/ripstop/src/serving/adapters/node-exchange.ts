@@ -1,0 +1,148 @@
+/** A request of `node:http` as the neutral record. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../call/runtime.js';
+import { InvalidInputError } from '../../errors/input-errors.js';
+import type { ModelError } from '../../errors/model-error.js';
+import { CancelledError } from '../../errors/rejections.js';
+import {
+  assertDeclaredLength,
+  bodyTooLarge,
+  type ExchangeRequest,
+  type RequestHeaders,
+  splitTarget,
+} from '../exchange.js';
+
+export interface NodeExchangeOptions {
+  readonly clock: Clock;
+  readonly bodyTimeoutMs: number;
+  /** Has the `100 Continue` that the client waits for been left to us? */
+  readonly continueOnRead: 'yes' | 'no';
+}
+
+export class NodeExchange implements ExchangeRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: RequestHeaders;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  private readonly options: NodeExchangeOptions;
+  private body: Promise<Uint8Array> | undefined = undefined;
+  private controller: AbortController | undefined = undefined;
+  private abortion: { readonly reason: ModelError } | undefined = undefined;
+  private brokenBody: ModelError | undefined = undefined;
+  private rejectBody: ((error: ModelError) => void) | undefined = undefined;
+  private whenClosed: (() => void) | undefined = undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: NodeExchangeOptions) {
+    const { path, query } = splitTarget(request.url ?? '/');
+    this.method = request.method ?? 'GET';
+    this.path = path;
+    this.query = query;
+    this.headers = request.headers as RequestHeaders;
+    this.request = request;
+    this.response = response;
+    this.options = options;
+    response.once('close', () => this.closed());
+    // A client that is gone shows as `close` too, which is where it is dealt with.
+    response.on('error', () => undefined);
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.request.socket.remoteAddress;
+  }
+
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.abortion !== undefined) this.controller.abort(this.abortion.reason);
+    }
+    return this.controller.signal;
+  }
+
+  /** Is there nobody left to answer? */
+  get gone(): boolean {
+    return this.response.destroyed || this.response.closed;
+  }
+
+  abort(reason: ModelError): void {
+    if (this.abortion !== undefined) return;
+    this.abortion = { reason };
+    this.controller?.abort(reason);
+    this.rejectBody?.(reason);
+  }
+
+  /** The parser has given up on the body. What has not been answered yet may still be. */
+  breakBody(error: ModelError): void {
+    this.brokenBody = error;
+    this.rejectBody?.(error);
+  }
+
+  readBody(limitBytes: number): Promise<Uint8Array> {
+    this.body ??= this.collect(limitBytes);
+    return this.body;
+  }
+
+  /** What `step` gives, or `undefined` as soon as the connection is closed; what comes later is dropped. */
+  unlessClosed<T>(step: Promise<T>): Promise<T | undefined> {
+    if (this.gone) {
+      step.catch(() => undefined); // A consequence of the closing, which is known.
+      return Promise.resolve(undefined);
+    }
+    return new Promise((resolve, reject) => {
+      this.whenClosed = () => resolve(undefined);
+      step.then(resolve, reject);
+    });
+  }
+
+  private closed(): void {
+    if (!this.response.writableFinished) this.abort(new CancelledError());
+    this.whenClosed?.();
+  }
+
+  private async collect(limitBytes: number): Promise<Uint8Array> {
+    assertDeclaredLength(this.headers, limitBytes);
+    const failed = this.brokenBody ?? this.abortion?.reason;
+    if (failed !== undefined) throw failed;
+    const { request, response, options } = this;
+    if (options.continueOnRead === 'yes') response.writeContinue();
+
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    let keep: ((chunk: Uint8Array) => void) | undefined;
+    let end: (() => void) | undefined;
+    const complete = new Promise<void>((resolve, reject) => {
+      this.rejectBody = reject;
+      end = resolve;
+      keep = (chunk) => {
+        length += chunk.length;
+        if (length > limitBytes) return reject(bodyTooLarge(limitBytes));
+        chunks.push(chunk);
+      };
+      request.on('data', keep).once('end', end);
+    });
+    const timer = options.clock.after(options.bodyTimeoutMs, () => this.breakBody(this.tooSlow()));
+    try {
+      await complete;
+      return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length);
+    } catch (error) {
+      // The rest stays in the kernel until the answer is out: nobody's memory grows.
+      request.pause();
+      throw error;
+    } finally {
+      timer.cancel();
+      this.rejectBody = undefined;
+      if (keep !== undefined) request.off('data', keep);
+      if (end !== undefined) request.off('end', end);
+    }
+  }
+
+  private tooSlow(): InvalidInputError {
+    // What is still to come cannot be told from the next request, so the connection ends with the answer.
+    this.response.shouldKeepAlive = false;
+    return new InvalidInputError('The request body did not arrive in time', {
+      status: 408,
+      details: { timeout_seconds: this.options.bodyTimeoutMs / 1000 },
+    });
+  }
+}

@@ -1,0 +1,101 @@
+/** Requests of `node:http`, answered by an exchange handler. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { assertPositive, type Defaults, withDefaults } from '../../call/options.js';
+import { type Runtime, systemRuntime } from '../../call/runtime.js';
+import { requestCorrelationId } from '../correlation.js';
+import { createErrorHandler, type ErrorHandler } from '../error-handler.js';
+import type { ExchangeHandler, ExchangeResponse } from '../exchange.js';
+import { NodeExchange } from './node-exchange.js';
+import { send } from './node-send.js';
+
+export interface NodeOptions {
+  /** Tells what a handler's own errors and broken streams mean. Default: one of its own. */
+  readonly errorHandler?: ErrorHandler | undefined;
+  /** How long a request body may take to arrive, in milliseconds. Default: 60 000. */
+  readonly bodyTimeoutMs?: number | undefined;
+  /** How long a client may take nothing of an answer that waits for it, in milliseconds. Default: 30 000. */
+  readonly writeStallMs?: number | undefined;
+  /**
+   * How long the rest of a body that was refused is still taken off the wire after the answer, in milliseconds, so
+   * that the answer arrives and the connection can be used again. Default: 5 000.
+   */
+  readonly lingerMs?: number | undefined;
+}
+
+export const nodeDefaults: Defaults<NodeOptions, 'bodyTimeoutMs' | 'writeStallMs' | 'lingerMs'> = {
+  bodyTimeoutMs: 60_000,
+  writeStallMs: 30_000,
+  lingerMs: 5_000,
+};
+
+export type NodeListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * A listener for `http.createServer`. Whatever a client does, it neither throws nor leaves a rejection unhandled.
+ * `serve` adds what only a whole server can do: malformed HTTP, limits of time, and a graceful end.
+ *
+ * @throws RangeError for a limit that is not above 0.
+ */
+export function nodeListener(
+  handler: ExchangeHandler,
+  options: NodeOptions = {},
+  runtime: Runtime = systemRuntime,
+): NodeListener {
+  const answer = createAnswerer(handler, options, runtime);
+  return (request, response) => void answer(request, response, 'no');
+}
+
+export type Answerer = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  continueOnRead: 'yes' | 'no',
+) => NodeExchange;
+
+/** Answers one request, and hands out the exchange that is doing so. */
+export function createAnswerer(handler: ExchangeHandler, options: NodeOptions, runtime: Runtime): Answerer {
+  const { bodyTimeoutMs, writeStallMs, lingerMs, ...rest } = withDefaults(nodeDefaults, options);
+  for (const [name, value] of Object.entries({ bodyTimeoutMs, writeStallMs, lingerMs })) assertPositive(name, value);
+  const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
+  const { clock } = runtime;
+
+  async function handled(exchange: NodeExchange): Promise<ExchangeResponse> {
+    try {
+      return await handler(exchange);
+    } catch (error) {
+      return errors.respond(error, scopeOf(exchange));
+    }
+  }
+
+  async function answer(exchange: NodeExchange): Promise<void> {
+    const { response } = exchange;
+    try {
+      await send(exchange, await handled(exchange), writeStallMs);
+    } catch (error) {
+      const instead = errors.respond(error, scopeOf(exchange));
+      // An answer that has begun is broken off, so that nobody takes it for complete; there is never a second (D63).
+      if (response.headersSent) response.destroy();
+      else await send(exchange, instead, writeStallMs);
+    }
+  }
+
+  function scopeOf({ method, headers }: NodeExchange): { readonly method: string; readonly correlationId: string } {
+    return { method, correlationId: requestCorrelationId(headers, runtime) };
+  }
+
+  function linger(request: IncomingMessage): void {
+    if (request.complete || request.destroyed) return;
+    request.resume();
+    const timer = clock.after(lingerMs, () => request.destroy());
+    for (const end of ['end', 'close']) request.once(end, () => timer.cancel());
+  }
+
+  return (request, response, continueOnRead) => {
+    const exchange = new NodeExchange(request, response, { clock, bodyTimeoutMs, continueOnRead });
+    response.once('finish', () => linger(request));
+    answer(exchange).catch((error: unknown) => {
+      errors.handle(error, scopeOf(exchange));
+      response.destroy();
+    });
+    return exchange;
+  };
+}

@@ -1,0 +1,78 @@
+/** An answer of the neutral record, written to `node:http`. */
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { discardStream } from '../../call/stream.js';
+import { type ExchangeResponse, isBodiless } from '../exchange.js';
+import type { NodeExchange } from './node-exchange.js';
+
+type Stream = AsyncIterable<string | Uint8Array>;
+
+/**
+ * Writes the answer, a stream as fast as the client reads it. Resolves when everything has been handed to node, or
+ * when nobody is left to read it. Rejects only with the error of a stream that broke, or of a head that cannot be
+ * written; whether anything was sent by then, `response.headersSent` tells.
+ */
+export async function send(exchange: NodeExchange, answer: ExchangeResponse, writeStallMs: number): Promise<void> {
+  const { response } = exchange;
+  const { status, headers, body } = answer;
+  const silent = exchange.method === 'HEAD' || isBodiless(status);
+  if (isStreamBody(body)) {
+    if (exchange.gone || silent) discardStream(body);
+    if (exchange.gone) return;
+    response.writeHead(status, headers as OutgoingHttpHeaders);
+    if (silent) end(response, undefined, writeStallMs);
+    else await pump(exchange, body, writeStallMs);
+  } else if (!exchange.gone) {
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0);
+    const sized = isBodiless(status) ? headers : { ...headers, 'content-length': String(length) };
+    response.writeHead(status, sized as OutgoingHttpHeaders);
+    end(response, silent ? undefined : body, writeStallMs);
+  }
+}
+
+async function pump(exchange: NodeExchange, body: Stream, writeStallMs: number): Promise<void> {
+  const { response } = exchange;
+  const iterator = body[Symbol.asyncIterator]();
+  flushHead(response);
+  for (;;) {
+    const step = await exchange.unlessClosed(iterator.next());
+    if (step === undefined) return stop(iterator);
+    if (step.done === true) return end(response, undefined, writeStallMs);
+    if (!response.write(step.value)) await drained(exchange, writeStallMs);
+  }
+}
+
+/** The head goes out with the first chunk if that is there at once, and alone if it is not. */
+function flushHead(response: ServerResponse): void {
+  response.cork();
+  response.flushHeaders();
+  process.nextTick(() => {
+    if (!response.writableEnded) response.uncork();
+  });
+}
+
+/**
+ * Stalls are timed by the socket, because only the socket sees that a slow client still takes something. When its time
+ * runs out node destroys the connection, which closes the exchange. It is the same for what is left at the end.
+ */
+async function drained(exchange: NodeExchange, writeStallMs: number): Promise<void> {
+  const { response } = exchange;
+  response.socket?.setTimeout(writeStallMs);
+  await exchange.unlessClosed(new Promise<void>((resolve) => response.once('drain', resolve)));
+  response.socket?.setTimeout(0);
+}
+
+function end(response: ServerResponse, body: string | Uint8Array | undefined, writeStallMs: number): void {
+  response.end(body);
+  if (response.writableLength > 0) response.socket?.setTimeout(writeStallMs);
+}
+
+function isStreamBody(body: ExchangeResponse['body']): body is Stream {
+  return typeof body === 'object' && Symbol.asyncIterator in body;
+}
+
+/** Tells a source that nobody reads on. It is not waited for: it may hang in the step that is given up. */
+function stop(iterator: AsyncIterator<unknown>): void {
+  void Promise.resolve()
+    .then(() => iterator.return?.())
+    .catch(() => undefined); // Nobody is left to hear that it failed to stop.
+}

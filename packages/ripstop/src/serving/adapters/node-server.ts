@@ -1,0 +1,192 @@
+/** A whole server on `node:http`: limits of time, malformed requests, and a graceful end. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { assertNotNegative, assertPositive, type Defaults, withDefaults } from '../../call/options.js';
+import { type Runtime, systemRuntime } from '../../call/runtime.js';
+import { ModelOverloadedError } from '../../errors/rejections.js';
+import { createErrorHandler } from '../error-handler.js';
+import type { ExchangeHandler } from '../exchange.js';
+import type { NodeExchange } from './node-exchange.js';
+import { createAnswerer, type NodeOptions, nodeDefaults } from './node-listener.js';
+import { answerMalformed } from './node-malformed.js';
+
+export interface ServeOptions extends NodeOptions {
+  /** 0 takes any free port. Default: 8000. */
+  readonly port?: number | undefined;
+  /** Default: `127.0.0.1`. */
+  readonly host?: string | undefined;
+  /** How long a connection may rest between requests; longer than a load balancer's own limit. Default: 75 000. */
+  readonly keepAliveTimeoutMs?: number | undefined;
+  /** How long the head of a request may take to arrive, in milliseconds. Default: 15 000. */
+  readonly headersTimeoutMs?: number | undefined;
+}
+
+export interface CloseOptions {
+  /** How long requests and streams may go on, in milliseconds. Default: 30 000. */
+  readonly drainMs?: number | undefined;
+  /**
+   * How long those that are left then have to send their last words (their signals abort with a `ModelOverloadedError`,
+   * reason `draining`), in milliseconds. Default: 1 000.
+   */
+  readonly graceMs?: number | undefined;
+}
+
+export interface NodeServer {
+  readonly port: number;
+  readonly host: string;
+  /** `http://127.0.0.1:8000` */
+  readonly url: string;
+  /** Requests that have no complete answer yet. */
+  readonly inFlight: number;
+  /** For what is not offered here. */
+  readonly server: Server;
+  /**
+   * Stops accepting, lets requests and streams finish, then closes every connection. Idempotent: a second call waits
+   * for the first.
+   */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+type ServeDefaults = Defaults<ServeOptions, 'port' | 'host' | 'keepAliveTimeoutMs' | 'headersTimeoutMs'>;
+
+export const serveDefaults: ServeDefaults = {
+  port: 8000,
+  host: '127.0.0.1',
+  keepAliveTimeoutMs: 75_000,
+  headersTimeoutMs: 15_000,
+};
+
+export const closeDefaults: Defaults<CloseOptions, 'drainMs' | 'graceMs'> = { drainMs: 30_000, graceMs: 1_000 };
+
+/** How often node looks for requests that are too slow, in milliseconds. Its own default would add half a minute. */
+const checkIntervalMs = 1_000;
+
+/**
+ * Serves a handler until `close()`.
+ *
+ * Rejects with node's error when the address cannot be taken (`EADDRINUSE`, say).
+ *
+ * @throws RangeError for a limit that is not above 0.
+ */
+export async function serve(
+  handler: ExchangeHandler,
+  options: ServeOptions = {},
+  runtime: Runtime = systemRuntime,
+): Promise<NodeServer> {
+  const { port, host, keepAliveTimeoutMs, headersTimeoutMs, ...rest } = withDefaults(serveDefaults, options);
+  for (const [name, value] of Object.entries({ keepAliveTimeoutMs, headersTimeoutMs })) assertPositive(name, value);
+  const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
+  const live = new LiveExchanges();
+  const answer = createAnswerer(handler, { ...rest, errorHandler: errors }, runtime);
+  const take = (continueOnRead: 'yes' | 'no') => (request: IncomingMessage, response: ServerResponse) => {
+    live.add(answer(request, response, continueOnRead));
+  };
+
+  const server = createServer({
+    keepAliveTimeout: keepAliveTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    // The backstop for bodies that nobody reads; those that are read have a limit of their own.
+    requestTimeout: headersTimeoutMs + 2 * (rest.bodyTimeoutMs ?? nodeDefaults.bodyTimeoutMs),
+    connectionsCheckingInterval: checkIntervalMs,
+  });
+  server.on('request', take('no'));
+  server.on('checkContinue', take('yes'));
+  server.on('connection', (socket: Socket) => live.connected(socket));
+  server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, { live, errors }));
+  await listening(server, port, host);
+  server.on('error', (error) => void errors.handle(error, { operation: 'listening' }));
+
+  const address = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
+  return {
+    port: address.port,
+    host,
+    url: `http://${address.family === 'IPv6' ? `[${host}]` : host}:${address.port}`,
+    server,
+    get inFlight() {
+      return live.count;
+    },
+    close(closeOptions = {}) {
+      closed ??= close(server, live, closeOptions, runtime);
+      return closed;
+    },
+  };
+}
+
+/** The requests that are being answered, by connection. */
+export class LiveExchanges {
+  private readonly bySocket = new Map<Socket, Set<NodeExchange>>();
+  private state: 'open' | 'draining' = 'open';
+
+  get count(): number {
+    return this.all().length;
+  }
+
+  connected(socket: Socket): void {
+    this.bySocket.set(socket, new Set());
+    socket.once('close', () => this.bySocket.delete(socket));
+  }
+
+  add(exchange: NodeExchange): void {
+    const { socket } = exchange.request;
+    this.on(socket).add(exchange);
+    if (this.state === 'draining') exchange.response.shouldKeepAlive = false;
+    exchange.response.once('close', () => {
+      this.on(socket).delete(exchange);
+      if (this.state === 'draining') this.endIfIdle(socket);
+    });
+  }
+
+  /** What is being answered on a connection, the oldest first. */
+  on(socket: Socket): Set<NodeExchange> {
+    return this.bySocket.get(socket) ?? new Set();
+  }
+
+  all(): NodeExchange[] {
+    return [...this.bySocket.values()].flatMap((exchanges) => [...exchanges]);
+  }
+
+  /** From now on every connection ends with its last answer. */
+  drain(): void {
+    this.state = 'draining';
+    for (const { response } of this.all()) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const socket of this.bySocket.keys()) this.endIfIdle(socket);
+  }
+
+  destroyAll(): void {
+    for (const socket of this.bySocket.keys()) socket.destroy();
+  }
+
+  private endIfIdle(socket: Socket): void {
+    if (this.on(socket).size === 0) socket.destroySoon();
+  }
+}
+
+async function close(server: Server, live: LiveExchanges, options: CloseOptions, runtime: Runtime): Promise<void> {
+  const { drainMs, graceMs } = withDefaults(closeDefaults, options);
+  assertNotNegative('drainMs', drainMs);
+  assertNotNegative('graceMs', graceMs);
+  const over = new Promise<void>((resolve) => {
+    // Not http's own close: that destroys connections whose answer is complete and not yet on the wire.
+    NetServer.prototype.close.call(server, () => resolve());
+  });
+  live.drain();
+  let last = runtime.clock.after(drainMs, () => {
+    const reason = new ModelOverloadedError('The server is shutting down', { details: { reason: 'draining' } });
+    for (const exchange of live.all()) exchange.abort(reason);
+    last = runtime.clock.after(graceMs, () => live.destroyAll());
+  });
+  await over;
+  last.cancel();
+  server.close(); // Nothing is left to close; this ends node's own checking of connections.
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

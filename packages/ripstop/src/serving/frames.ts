@@ -1,0 +1,162 @@
+/** A handler's stream as text on the wire: framed, kept alive, and ended in a way that its client understands. */
+import type { Clock, Timer } from '../call/runtime.js';
+import type { ModelError } from '../errors/model-error.js';
+import { type Dialect, errorFrame, type Framing } from './problem.js';
+
+/** How a stream ended: it was complete, it broke, or its reader returned before its end. */
+export type FramesEnd =
+  | { readonly kind: 'completed' | 'returned' }
+  | { readonly kind: 'failed'; readonly error: ModelError };
+
+export interface FramesOptions {
+  readonly framing: Framing;
+  readonly dialect: Dialect;
+  /** Silence after which an SSE comment is sent, in milliseconds. */
+  readonly heartbeatMs: number;
+  readonly clock: Clock;
+  /** What an error of the source means. */
+  readonly failed: (error: unknown) => ModelError;
+  /** Called once, when nothing more will be sent. */
+  readonly ended: (end: FramesEnd) => void;
+}
+
+const heartbeat = ': ping\n\n';
+const headers: Readonly<Record<Framing, Readonly<Record<string, string>>>> = {
+  sse: {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    // nginx holds a stream back until it ends unless told not to.
+    'x-accel-buffering': 'no',
+  },
+  ndjson: {
+    'content-type': 'application/x-ndjson; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+  },
+};
+
+export function streamHeaders(framing: Framing): Readonly<Record<string, string>> {
+  return headers[framing];
+}
+
+type Advance = IteratorResult<unknown>;
+type Frame = IteratorResult<string | Uint8Array, undefined>;
+type State = 'first' | 'open' | 'ending' | 'over';
+
+const over: Frame = { done: true, value: undefined };
+
+/**
+ * The frames of a stream whose first step has already been taken. It is driven by its reader, so a slow one slows the
+ * source down. An iterator by hand, because a generator that was never started would not notice that it is thrown away.
+ */
+export class Frames implements AsyncIterableIterator<string | Uint8Array, undefined> {
+  private readonly source: AsyncIterator<unknown>;
+  private readonly options: FramesOptions;
+  private readonly first: Advance;
+  private state: State = 'first';
+  /** A step of the source that has not come yet; heartbeats are sent meanwhile. */
+  private pending: Promise<Advance> | undefined = undefined;
+  private last: unknown = undefined;
+
+  constructor(source: AsyncIterator<unknown>, first: Advance, options: FramesOptions) {
+    this.source = source;
+    this.first = first;
+    this.options = options;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<Frame> {
+    if (this.state === 'ending') this.end({ kind: 'completed' });
+    if (this.state === 'over') return over;
+    try {
+      const advance = await this.advance();
+      if (advance === undefined) return { done: false, value: heartbeat };
+      return this.frame(advance);
+    } catch (error) {
+      return this.failure(error);
+    }
+  }
+
+  /** The reader has had enough: the client left, or the server gave up. */
+  async return(): Promise<Frame> {
+    if (this.state !== 'over') {
+      this.end({ kind: 'returned' });
+      this.stopSource();
+    }
+    return over;
+  }
+
+  private async advance(): Promise<Advance | undefined> {
+    if (this.state === 'first') {
+      this.state = 'open';
+      return this.first;
+    }
+    this.pending ??= this.source.next();
+    const advance = await this.orHeartbeat(this.pending);
+    if (advance !== undefined) this.pending = undefined;
+    return advance;
+  }
+
+  private frame(advance: Advance): Frame {
+    if (this.state === 'over') return over;
+    const { framing, dialect } = this.options;
+    if (advance.done === true) {
+      if (dialect === 'openai' && framing === 'sse') {
+        this.state = 'ending';
+        return { done: false, value: 'data: [DONE]\n\n' };
+      }
+      this.end({ kind: 'completed' });
+      return over;
+    }
+    const { value } = advance;
+    if (value instanceof Uint8Array) return { done: false, value };
+    const data = JSON.stringify(value) ?? 'null';
+    this.last = value;
+    return { done: false, value: framing === 'sse' ? `data: ${data}\n\n` : `${data}\n` };
+  }
+
+  private failure(error: unknown): Frame {
+    if (this.state === 'over') return over;
+    const { framing, dialect, failed } = this.options;
+    const meant = failed(error);
+    this.end({ kind: 'failed', error: meant });
+    this.stopSource();
+    // Nobody is there to read that they have left.
+    if (meant.errorType === 'cancelled') return over;
+    return { done: false, value: errorFrame(meant, dialect, framing, { last: this.last }) };
+  }
+
+  private end(end: FramesEnd): void {
+    this.state = 'over';
+    this.options.ended(end);
+  }
+
+  /** Tells the source to stop and does not wait for it: it may hang in the very step that is given up. */
+  private stopSource(): void {
+    this.pending?.catch(() => undefined); // Its failure is a consequence of being stopped.
+    void Promise.resolve()
+      .then(() => this.source.return?.())
+      .then(undefined, this.options.failed);
+  }
+
+  private orHeartbeat(pending: Promise<Advance>): Promise<Advance | undefined> {
+    const { framing, heartbeatMs, clock } = this.options;
+    if (framing !== 'sse' || heartbeatMs === Number.POSITIVE_INFINITY) return pending;
+    return new Promise((resolve, reject) => {
+      const timer: Timer = clock.after(heartbeatMs, () => resolve(undefined));
+      pending.then(
+        (advance) => {
+          timer.cancel();
+          resolve(advance);
+        },
+        (error: unknown) => {
+          timer.cancel();
+          reject(error);
+        },
+      );
+    });
+  }
+}

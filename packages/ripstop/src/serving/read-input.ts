@@ -1,0 +1,57 @@
+/** From a request to the one validated input object of its cord (D121). */
+import { InvalidInputError, ValidationError } from '../errors/input-errors.js';
+import { fieldErrors, maxIssues } from '../input/issues.js';
+import type { Cord } from './cord.js';
+import type { ExchangeRequest, RequestHeaders } from './exchange.js';
+import { assertHarmless, parseJson } from './json-text.js';
+
+/**
+ * @throws InvalidInputError 400, 408, 413 or 415 for a body that cannot be read.
+ * @throws ValidationError for one that can, and does not fit.
+ */
+export async function readInput(request: ExchangeRequest, cord: Cord): Promise<unknown> {
+  const { schema } = cord;
+  const raw = cord.method === 'GET' ? readQuery(request.query) : await readBody(request, cord);
+  if (schema === undefined) return raw;
+  const result = await schema['~standard'].validate(raw);
+  if (result.issues === undefined) return result.value;
+  const count = result.issues.length;
+  throw new ValidationError(fieldErrors(result.issues, raw), count > maxIssues ? { details: { issues: count } } : {});
+}
+
+async function readBody(request: ExchangeRequest, { schema, bodyLimitBytes }: Cord): Promise<unknown> {
+  assertJson(request.headers);
+  const bytes = await request.readBody(bodyLimitBytes);
+  if (!isBlank(bytes)) return parseJson(bytes);
+  if (schema !== undefined) throw new InvalidInputError('The request body is empty; send a JSON object');
+  return undefined;
+}
+
+function assertJson({ 'content-type': type, 'content-encoding': encoding }: RequestHeaders): void {
+  if (encoding !== undefined && encoding !== '' && encoding.toLowerCase() !== 'identity') {
+    throw new InvalidInputError('The request body must not be compressed', { status: 415 });
+  }
+  if (type === undefined || type === '' || /^\s*(?:application|text)\/(?:[\w.!#$&^-]+\+)?json\s*(?:;|$)/i.test(type)) {
+    return;
+  }
+  throw new InvalidInputError('The request body must be JSON; send content-type: application/json', { status: 415 });
+}
+
+/** A name that comes more than once becomes a list. */
+function readQuery(query: string): unknown {
+  const values = Object.create(null) as Record<string, string | string[]>;
+  for (const [name, value] of new URLSearchParams(query)) {
+    const earlier = values[name];
+    if (earlier === undefined) values[name] = value;
+    else if (Array.isArray(earlier)) earlier.push(value);
+    else values[name] = [earlier, value];
+  }
+  assertHarmless(values);
+  return values;
+}
+
+const blankBytes: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => blankBytes.has(byte));
+}
