@@ -12,7 +12,8 @@ import {
 describe('defaults', () => {
   test('an option that is undefined takes its default; 0, null and an empty text do not', () => {
     const defaults: Record<string, unknown> = { a: 1, b: 2, c: 3, d: 4 };
-    expect(withDefaults(defaults, { a: undefined, b: 0, c: null, d: '' })).toEqual({ a: 1, b: 0, c: null, d: '' });
+    const options: Record<string, unknown> = { a: undefined, b: 0, c: null, d: '' };
+    expect(withDefaults(defaults, options)).toEqual({ a: 1, b: 0, c: null, d: '' });
     expect(defaults).toEqual({ a: 1, b: 2, c: 3, d: 4 });
   });
 });
