@@ -11,6 +11,7 @@ import type { Dialect } from './problem.js';
 import { createRequestHandler, type RequestSummary } from './request.js';
 import { createRouter } from './router.js';
 
+/** Options of `createChute()`. */
 export interface ChuteOptions<State extends object = Record<string, unknown>> {
   /** Stands on every log line. */
   readonly name: string;
@@ -40,6 +41,7 @@ export interface HookScope<State> {
   readonly log: Logger;
 }
 
+/** A service of cords. Every builder method returns the chute itself. */
 export interface Chute<State extends object> {
   readonly name: string;
   readonly state: State;
@@ -60,7 +62,7 @@ export interface Chute<State extends object> {
   readonly handle: (request: ExchangeRequest) => Promise<ExchangeResponse>;
 }
 
-/** One defaults object for all chutes. */
+/** What a chute does unless told otherwise. */
 export const chuteDefaults = {
   bodyLimitBytes: 10 * 1024 * 1024,
   heartbeatMs: 10_000,

@@ -47,6 +47,7 @@ export type Guard = (call: GuardCall) => void | Promise<void>;
 
 type InputOf<Schema> = Schema extends StandardSchema ? OutputOf<Schema> : unknown;
 
+/** One endpoint: what it takes, and what it does. */
 export interface CordOptions<State, Schema extends StandardSchema | undefined = undefined> {
   /** The method of the public endpoint (D120). Default: POST. */
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;

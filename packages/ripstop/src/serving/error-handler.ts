@@ -10,6 +10,7 @@ import type { ExchangeResponse, ResponseHeaders } from './exchange.js';
 import { consoleLogger, type Logger, type LogLevel } from './logger.js';
 import { type ErrorFormat, errorResponse, lastResort } from './problem.js';
 
+/** Options of `createErrorHandler()`. */
 export interface ErrorHandlerOptions {
   /** Default: warnings and errors on the console. */
   readonly logger?: Logger;
@@ -42,6 +43,7 @@ export interface ErrorScope {
   readonly headers?: ResponseHeaders | undefined;
 }
 
+/** The one place where errors become log lines and answers. */
 export interface ErrorHandler {
   /**
    * The `ModelError` that `error` means, with the correlation id, logged once however many layers hand it in.
@@ -54,7 +56,12 @@ export interface ErrorHandler {
   respond(error: unknown, scope?: ErrorScope): ExchangeResponse;
 }
 
-/** @throws RangeError for `exposeDetails: 'development'` in production. */
+/**
+ * One error handler for a whole service: every error becomes a `ModelError`, a log line and an answer in one envelope.
+ * It keeps no history.
+ *
+ * @throws RangeError for `exposeDetails: 'development'` in production.
+ */
 export function createErrorHandler(options: ErrorHandlerOptions = {}, runtime: Runtime = systemRuntime): ErrorHandler {
   const { logger = consoleLogger, profile = 'http', exposeDetails = 'never', translate, onError } = options;
   if (exposeDetails === 'development' && inProduction()) {

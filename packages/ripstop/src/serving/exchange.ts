@@ -13,6 +13,7 @@ export type ResponseHeaders = Readonly<Record<string, string | readonly string[]
 /** Text is sent as UTF-8. A stream is read no faster than the client takes it, and told to stop when the client leaves. */
 export type ResponseBody = string | Uint8Array | AsyncIterable<string | Uint8Array> | undefined;
 
+/** A request, wherever it came from. */
 export interface ExchangeRequest {
   /** In upper case. */
   readonly method: string;
@@ -38,12 +39,14 @@ export interface ExchangeRequest {
   readBody(limitBytes: number): Promise<Uint8Array>;
 }
 
+/** An answer, wherever it goes. */
 export interface ExchangeResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
   readonly body?: ResponseBody;
 }
 
+/** Answers requests: what adapters take, and what a chute's `handle` is. */
 export type ExchangeHandler = (request: ExchangeRequest) => Promise<ExchangeResponse>;
 
 const brand = Symbol.for('ripstop.ExchangeResponse');

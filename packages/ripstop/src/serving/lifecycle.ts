@@ -1,6 +1,7 @@
 import { ModelOverloadedError } from '../errors/rejections.js';
 import { ModelLoadingError } from '../errors/upstream-errors.js';
 
+/** Runs once, when the service starts or stops. */
 export type Hook<Scope> = (scope: Scope) => void | Promise<void>;
 
 type State =

@@ -14,6 +14,7 @@ export type ErrorFormat = Dialect | 'problem';
 /** How the items of a stream are framed: Server-Sent Events, or one JSON text per line. */
 export type Framing = 'sse' | 'ndjson';
 
+/** How an error is answered. */
 export interface ErrorResponseOptions {
   /** Default: `native`. */
   readonly format?: ErrorFormat | undefined;
@@ -34,6 +35,7 @@ export function errorFormat(dialect: Dialect, accept: string | undefined): Error
   return dialect === 'native' && accept !== undefined && prefersProblem(accept) ? 'problem' : dialect;
 }
 
+/** The whole answer: status, headers and body. */
 export function errorResponse(error: ModelError, options: ErrorResponseOptions = {}): ExchangeResponse {
   const { format = 'native', profile = 'http', headers } = options;
   const status = error.statusFor(profile);

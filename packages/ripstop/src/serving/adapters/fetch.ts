@@ -17,6 +17,7 @@ import {
 
 type Stream = AsyncIterable<string | Uint8Array>;
 
+/** Options of `fetchHandler()`. */
 export interface FetchOptions {
   /** Tells what a handler's own errors mean. Default: one of its own. */
   readonly errorHandler?: ErrorHandler;

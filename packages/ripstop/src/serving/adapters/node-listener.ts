@@ -8,6 +8,7 @@ import type { ExchangeHandler, ExchangeResponse } from '../exchange.js';
 import { NodeExchange } from './node-exchange.js';
 import { send } from './node-send.js';
 
+/** Options of `nodeListener()`. */
 export interface NodeOptions {
   /** Tells what a handler's own errors and broken streams mean. Default: one of its own. */
   readonly errorHandler?: ErrorHandler | undefined;
@@ -22,12 +23,14 @@ export interface NodeOptions {
   readonly lingerMs?: number | undefined;
 }
 
+/** What `nodeListener()` does unless told otherwise. */
 export const nodeDefaults: Defaults<NodeOptions, 'bodyTimeoutMs' | 'writeStallMs' | 'lingerMs'> = {
   bodyTimeoutMs: 60_000,
   writeStallMs: 30_000,
   lingerMs: 5_000,
 };
 
+/** What `http.createServer` takes. */
 export type NodeListener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**

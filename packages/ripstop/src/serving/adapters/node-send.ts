@@ -32,22 +32,14 @@ export async function send(exchange: NodeExchange, answer: ExchangeResponse, wri
 async function pump(exchange: NodeExchange, body: Stream, writeStallMs: number): Promise<void> {
   const { response } = exchange;
   const iterator = body[Symbol.asyncIterator]();
-  flushHead(response);
+  // Node joins what is written within one tick, so the head goes out with the first chunk, or alone if that is not there.
+  response.write('');
   for (;;) {
     const step = await exchange.unlessClosed(iterator.next());
     if (step === undefined) return stop(iterator);
     if (step.done === true) return end(response, undefined, writeStallMs);
     if (!response.write(step.value)) await drained(exchange, writeStallMs);
   }
-}
-
-/** The head goes out with the first chunk if that is there at once, and alone if it is not. */
-function flushHead(response: ServerResponse): void {
-  response.cork();
-  response.flushHeaders();
-  process.nextTick(() => {
-    if (!response.writableEnded) response.uncork();
-  });
 }
 
 /**

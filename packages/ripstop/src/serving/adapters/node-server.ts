@@ -10,6 +10,7 @@ import type { NodeExchange } from './node-exchange.js';
 import { createAnswerer, type NodeOptions, nodeDefaults } from './node-listener.js';
 import { answerMalformed } from './node-malformed.js';
 
+/** Options of `serve()`. */
 export interface ServeOptions extends NodeOptions {
   /** 0 takes any free port. Default: 8000. */
   readonly port?: number | undefined;
@@ -21,6 +22,7 @@ export interface ServeOptions extends NodeOptions {
   readonly headersTimeoutMs?: number | undefined;
 }
 
+/** How a server ends. */
 export interface CloseOptions {
   /** How long requests and streams may go on, in milliseconds. Default: 30 000. */
   readonly drainMs?: number | undefined;
@@ -31,6 +33,7 @@ export interface CloseOptions {
   readonly graceMs?: number | undefined;
 }
 
+/** A server that listens. */
 export interface NodeServer {
   readonly port: number;
   readonly host: string;
@@ -49,6 +52,7 @@ export interface NodeServer {
 
 type ServeDefaults = Defaults<ServeOptions, 'port' | 'host' | 'keepAliveTimeoutMs' | 'headersTimeoutMs'>;
 
+/** What `serve()` does unless told otherwise. */
 export const serveDefaults: ServeDefaults = {
   port: 8000,
   host: '127.0.0.1',
@@ -56,6 +60,7 @@ export const serveDefaults: ServeDefaults = {
   headersTimeoutMs: 15_000,
 };
 
+/** What `close()` does unless told otherwise. */
 export const closeDefaults: Defaults<CloseOptions, 'drainMs' | 'graceMs'> = { drainMs: 30_000, graceMs: 1_000 };
 
 /** How often node looks for requests that are too slow, in milliseconds. Its own default would add half a minute. */
