@@ -5,7 +5,7 @@ import { assertCount, type Defaults, withDefaults } from '../call/options.js';
 import { type Clock, type Runtime, systemRuntime } from '../call/runtime.js';
 import { type AttemptReport, ModelError, type StopReason } from '../errors/model-error.js';
 import { type BackoffOptions, backoffDefaults, exponentialBackoff } from './parts/backoff.js';
-import { isRejection, isRetryable, statedWaitMs, statusOf, typeOf } from './parts/verdict.js';
+import { isRejection, isRetryable, passes, statedWaitMs, statusOf, typeOf } from './parts/verdict.js';
 import { type Next, type Policy, policy } from './policy.js';
 
 /**
@@ -46,7 +46,8 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
   function decide(error: unknown, attempt: number, previousMs: number, context: CallContext): number | StopReason {
     if (context.cancelled) return 'cancelled';
     if (context.aborted) return 'deadline';
-    if (!isRetryable(error) || when?.(error, context) === false) return 'not_retryable';
+    // A filter that throws has not said that the call may be repeated.
+    if (!isRetryable(error) || passes(when, error, context) !== true) return 'not_retryable';
     if (attempt >= attempts) return 'attempts';
     const backoffMs = backoff(attempt, previousMs);
     const statedMs = statedWaitMs(error);

@@ -1,5 +1,5 @@
 import { settleOrAbort } from '../call/abort.js';
-import { abortable } from '../call/call.js';
+import { abortable, type CallContext } from '../call/call.js';
 import { assertPositive, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
@@ -10,9 +10,8 @@ import { type Policy, policy } from './policy.js';
  *
  * At the limit the caller gets an InferenceTimeoutError at once, whether or not the attempt
  * notices; its signal aborts with that error. Innermost in the pipeline, so each retry has a
- * fresh limit; the limit on the whole call belongs to the deadline, and where less than the
- * limit is left of that, the attempt gets what is left. An attempt that never reads `signal`
- * never pays for one.
+ * fresh limit; the limit on the whole call belongs to the deadline, which ends an attempt that
+ * has less than its limit left. An attempt that never reads `signal` never pays for one.
  *
  * Source: M. Nygard, Release It!, 2nd ed. (2018), stability pattern "Timeouts".
  */
@@ -28,25 +27,25 @@ export function timeout(options: TimeoutOptions = {}, runtime: Runtime = systemR
   const { limitMs } = withDefaults(timeoutDefaults, options);
   const { clock } = runtime;
   assertPositive('limitMs', limitMs);
+  if (limitMs === Number.POSITIVE_INFINITY) return policy('timeout', (next, context) => next(context), runtime);
 
   return policy(
     'timeout',
     (next, context) => {
-      const leftMs = context.deadline === Number.POSITIVE_INFINITY ? context.deadline : context.deadline - clock.now();
-      const allowedMs = Math.min(limitMs, Math.max(leftMs, 0));
-      if (allowedMs === Number.POSITIVE_INFINITY) return next(context);
-
       const attempt = abortable(context); // its AbortController is made on first read
-      const timer = clock.after(allowedMs, () => {
-        context.emit({ type: 'timeout.expired', limitMs: allowedMs });
-        attempt.abort(expired(allowedMs, allowedMs < limitMs ? 'total' : 'attempt'));
+      if (endsSooner(context)) return settleOrAbort(next(attempt), attempt);
+      const timer = clock.after(limitMs, () => {
+        if (attempt.aborted) return;
+        context.emit({ type: 'timeout.expired', limitMs });
+        attempt.abort(new InferenceTimeoutError(limitMs, { details: { phase: 'attempt' } }));
       });
       return settleOrAbort(next(attempt), attempt, timer);
     },
     runtime,
   );
-}
 
-function expired(limitMs: number, phase: 'attempt' | 'total'): InferenceTimeoutError {
-  return new InferenceTimeoutError(limitMs, { details: { phase } });
+  /** A deadline that comes first has a timer of its own, and is not this policy's to report (T2, T4). */
+  function endsSooner({ deadline }: CallContext): boolean {
+    return deadline !== Number.POSITIVE_INFINITY && deadline - clock.now() <= limitMs;
+  }
 }

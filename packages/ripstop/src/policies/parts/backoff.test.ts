@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../testing/virtual-runtime.js';
 import { type BackoffOptions, backoffDefaults, exponentialBackoff, type Jitter } from './backoff.js';

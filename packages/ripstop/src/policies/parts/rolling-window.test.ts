@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { virtualRuntime } from '../../testing/virtual-runtime.js';
 import type { Clock } from '../../call/runtime.js';

@@ -1,4 +1,5 @@
 /** What an error means to a policy: worth another try, evidence against the service, or our own doing. */
+import type { CallContext } from '../../call/call.js';
 import { type ErrorType, errorTypes } from '../../errors/error-types.js';
 import { ModelError } from '../../errors/model-error.js';
 import type { RejectionReason } from '../../errors/rejections.js';
@@ -81,6 +82,23 @@ export function isRejection(error: unknown): error is ModelError {
   if (!ModelError.isInstance(error) || error.origin !== 'service') return false;
   const { reason } = error.details;
   return typeof reason === 'string' && Object.hasOwn(rejectionReasons, reason);
+}
+
+/**
+ * What a caller's own filter says of an error; `undefined` where it throws. That is reported, and must not replace the
+ * error that it was asked about (G5, G9).
+ */
+export function passes(
+  filter: ((error: unknown, context: CallContext) => boolean) | undefined,
+  error: unknown,
+  context: CallContext,
+): boolean | undefined {
+  try {
+    return filter?.(error, context) !== false;
+  } catch (bug) {
+    context.emit({ type: 'listener.failed', error: bug });
+    return undefined;
+  }
 }
 
 /** The wait that the error states, in milliseconds. */
