@@ -20,7 +20,10 @@ export const families = {
   S: 16,
 };
 
-/** Every id that must exist, in order. Scenarios have two digits. */
+/**
+ * Every id that must exist, in order. Scenarios have two digits.
+ * @returns {string[]}
+ */
 export function expectedIds() {
   return Object.entries(families).flatMap(([family, count]) => {
     return Array.from(
@@ -30,12 +33,19 @@ export function expectedIds() {
   });
 }
 
-/** The rows in a page: the lines `| id | line |` of its tables, in the order of the page. */
+/**
+ * The rows in a page: the lines `| id | line |` of its tables, in the order of the page.
+ * @param {string} page
+ * @returns {{ id: string, line: string }[]}
+ */
 export function rowsOf(page) {
   return [...page.matchAll(/^\| ([A-Z]+\d+) \| (.+?) \|$/gm)].map(([, id, line]) => ({ id, line }));
 }
 
-/** All rows and rules of the repository. */
+/**
+ * All rows and rules of the repository.
+ * @param {string} root
+ */
 export function readRows(root) {
   const folder = join(root, 'docs/spec');
   return readdirSync(folder)
@@ -50,14 +60,22 @@ const titles = new RegExp(
   'g',
 );
 
-/** The tests of a file whose title begins with ids: `R97: …`, `R17 D9: …`. */
+/**
+ * The tests of a file whose title begins with ids: `R97: …`, `R17 D9: …`.
+ * @param {string} source
+ * @returns {{ ids: string[], title: string }[]}
+ */
 export function titledTests(source) {
   return [...source.matchAll(titles)].map(([, quote, ids, title]) => {
     return { ids: ids.split(/[ ,]+/), title: title.replaceAll(`\\${quote}`, quote).replaceAll(/\s+/g, ' ') };
   });
 }
 
-/** All such tests of the repository. */
+/**
+ * All such tests of the repository.
+ * @param {string} root
+ * @returns {{ ids: string[], title: string, file: string }[]}
+ */
 export function readTests(root) {
   return ['packages', 'test', 'examples']
     .flatMap((folder) => testFiles(join(root, folder)))
