@@ -17,6 +17,10 @@ const checks = [
   ['unused code and packages', bin('knip/bin/knip.js'), '--no-progress'],
 ];
 
+// The last line is printed whatever happens; a set-up that fails is one failure.
+let summary = '0 passed, 1 failed';
+process.once('exit', () => console.log(`\n${summary}`));
+
 await setUp();
 const filters = process.argv.slice(2);
 const failedChecks = filters.length === 0 ? await runChecks() : [];
@@ -24,7 +28,7 @@ const tests = await runTests(filters);
 
 for (const name of failedChecks) console.error(`FAILED check: ${name}`);
 const failed = tests.failed + failedChecks.length;
-console.log(`\n${tests.passed} passed, ${failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ''}`);
+summary = `${tests.passed} passed, ${failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ''}`;
 process.exitCode = failed === 0 ? 0 : 1;
 
 async function runChecks() {
