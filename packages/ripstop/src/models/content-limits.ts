@@ -1,0 +1,112 @@
+import type { CallScope } from '../call/call.js';
+import { assertPositive } from '../call/options.js';
+import { orAbort } from '../call/stream.js';
+import { CancelledError } from '../errors/rejections.js';
+import { InferenceTimeoutError } from '../errors/upstream-errors.js';
+import type { Delta } from './text-model.js';
+
+/** How long a stream may say nothing. Only content ends a silence: text, reasoning or a tool call. */
+export interface ContentLimits {
+  /** From the request to the first content, in milliseconds. `Infinity`: no limit. */
+  readonly firstContentMs: number;
+  /** From one content to the next, in milliseconds. `Infinity`: no limit. */
+  readonly gapMs: number;
+}
+
+/** A stream that has finished may still send its usage, for so long. */
+const afterFinishMs = 1_000;
+
+/** Does this delta say something? A role, a comment, the usage or an empty text do not. */
+export function isContent({ text, reasoning, toolCalls }: Delta): boolean {
+  return (
+    (text !== undefined && text !== '') || (reasoning !== undefined && reasoning !== '') || toolCalls !== undefined
+  );
+}
+
+/** @throws RangeError for a limit that is not above 0. */
+export function assertContentLimits({ firstContentMs, gapMs }: ContentLimits): void {
+  assertPositive('firstContentMs', firstContentMs);
+  assertPositive('gapMs', gapMs);
+}
+
+/**
+ * The same deltas, each in time. The first wait begins when the stream is first read, so it holds the request as well,
+ * where `deltas` sends one; time that the reader takes for itself is not counted. After the finish reason, what still
+ * comes within a second is delivered, and nothing that goes wrong there matters any more.
+ *
+ * @throws InferenceTimeoutError with `details.phase` `first_content` or `gap`; `attempt` is aborted with it.
+ */
+export async function* limitContent(
+  deltas: AsyncIterable<Delta>,
+  limits: ContentLimits,
+  attempt: CallScope,
+): AsyncGenerator<Delta, void, undefined> {
+  const { clock } = attempt.runtime;
+  const source = deltas[Symbol.asyncIterator]();
+  let limit: Limit = { phase: 'first_content', ms: limits.firstContentMs };
+  let leftMs = limit.ms;
+  try {
+    for (;;) {
+      const before = clock.now();
+      const step = await within({ ...limit, leftMs }, source.next(), attempt);
+      if (step.done) return;
+      leftMs -= clock.now() - before;
+      if (isContent(step.value)) {
+        limit = { phase: 'gap', ms: limits.gapMs };
+        leftMs = limit.ms;
+      }
+      yield step.value;
+      if (step.value.finishReason !== undefined) return yield* tail(source, attempt);
+    }
+  } finally {
+    stop(source);
+  }
+}
+
+/** A limit on one wait; `leftMs` is what earlier waits have left of it. */
+interface Limit {
+  readonly phase: 'headers' | 'first_content' | 'gap';
+  readonly ms: number;
+  readonly leftMs?: number;
+}
+
+/** Waits for `outcome` under a limit. When it passes, `attempt` is aborted, and that is the outcome. */
+export async function within<T>(
+  { phase, ms, leftMs = ms }: Limit,
+  outcome: Promise<T>,
+  attempt: CallScope,
+): Promise<T> {
+  const timer = attempt.runtime.clock.after(Math.max(leftMs, 0), () => {
+    attempt.abort(new InferenceTimeoutError(ms, { details: { phase } }));
+  });
+  try {
+    return await orAbort(outcome, attempt);
+  } finally {
+    timer.cancel();
+  }
+}
+
+async function* tail(source: AsyncIterator<Delta>, attempt: CallScope): AsyncGenerator<Delta, void, undefined> {
+  let expire = (): void => undefined;
+  const expired = new Promise<undefined>((resolve) => {
+    expire = () => resolve(undefined);
+  });
+  const timer = attempt.runtime.clock.after(afterFinishMs, expire);
+  try {
+    for (;;) {
+      const step = await Promise.race([source.next(), expired]);
+      if (step === undefined) attempt.abort(new CancelledError('The answer was complete'));
+      if (step === undefined || step.done) return;
+      yield step.value;
+    }
+  } catch {
+    // The answer is complete: only its usage is lost.
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** Never waited for: a source that hangs ends by its signal. */
+function stop(source: AsyncIterator<Delta>): void {
+  void source.return?.().catch(() => undefined);
+}

@@ -1,0 +1,228 @@
+import type { CallScope } from '../call/call.js';
+import { isCorrelationId } from '../call/correlation-id.js';
+import { assertCount, assertPositive, badOption, type Defaults, withDefaults } from '../call/options.js';
+import { createContext } from '../call/root-scope.js';
+import { type Runtime, systemRuntime } from '../call/runtime.js';
+import { ModelError } from '../errors/model-error.js';
+import { CancelledError } from '../errors/rejections.js';
+import { InvalidResponseError } from '../errors/upstream-errors.js';
+import { classify } from './classify/classify.js';
+import { assertContentLimits, isContent, limitContent, within } from './content-limits.js';
+import { fetchTransport, type HttpAnswer, type HttpTransport } from './http-transport.js';
+import { readChatStream } from './openai-stream.js';
+import { asChunk, choicesAsked, readCompletion, requestBody } from './openai-wire.js';
+import type { ChatRequest, Delta, GenerateOptions, Generation, TextModel } from './text-model.js';
+
+/** How long an upstream may keep us waiting. All in milliseconds; `Infinity`: no limit. */
+export interface OpenaiTimeouts {
+  /** For a connection, where the transport can tell. Default: the transport's own. */
+  readonly connectMs?: number | undefined;
+  /** From the request to the headers of an answer that is no stream. Default: 60 000. */
+  readonly headersMs?: number | undefined;
+  /** From the request to the first content of a stream. Default: 10 000; models that think in silence need more. */
+  readonly firstContentMs?: number | undefined;
+  /** From one content of a stream to the next, and from one piece of any other body to the next. Default: 10 000. */
+  readonly gapMs?: number | undefined;
+}
+
+export interface OpenaiModelOptions {
+  /** The base URL, as a rule with `/v1` at its end. */
+  readonly url: string;
+  /** What the upstream calls the model. */
+  readonly model: string;
+  /** Sent as `Authorization: Bearer …`. */
+  readonly key?: string | undefined;
+  /** Sent with every request; they win over ours. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Default: the platform's `fetch`. */
+  readonly transport?: HttpTransport | undefined;
+  readonly timeouts?: OpenaiTimeouts | undefined;
+  /** Tokens that input and output may have together. Default: unknown. */
+  readonly contextLength?: number | undefined;
+  /** The largest body that is read of an answer that is no stream, in bytes. Default: 32 MiB. */
+  readonly maxBodyBytes?: number | undefined;
+}
+
+type Timeouts = Defaults<OpenaiTimeouts, 'headersMs' | 'firstContentMs' | 'gapMs'>;
+
+export const openaiTimeoutDefaults: Timeouts = { headersMs: 60_000, firstContentMs: 10_000, gapMs: 10_000 };
+export const openaiModelDefaults = { maxBodyBytes: 32 * 2 ** 20 };
+
+/** Enough of an error to say what it means. */
+const maxErrorBytes = 64 * 2 ** 10;
+/** What may come before the first content (a role, as a rule) is kept back with it; more than this is dropped. */
+const maxKeptBack = 16;
+
+export interface OpenaiModel extends TextModel {
+  generate(input: string | ChatRequest, options?: GenerateOptions): Promise<Generation>;
+  stream(input: string | ChatRequest, options?: GenerateOptions): AsyncGenerator<Delta, void, undefined>;
+}
+
+/**
+ * A model behind an OpenAI-compatible API: `POST {url}/chat/completions`, as a whole or as a stream.
+ *
+ * One request a call: retries and fallbacks are somebody else's. Every failure is the ModelError that it means; a
+ * caller's abort ends the request at once and passes through as it is. A stream starts with its first content, so that
+ * whatever fails before it fails before the first delta. Hosts, ports and keys are in no message and no details.
+ *
+ * @throws RangeError for a bad option.
+ */
+export function openaiModel(options: OpenaiModelOptions, runtime: Runtime = systemRuntime): OpenaiModel {
+  const { model, transport = fetchTransport, contextLength } = options;
+  const { maxBodyBytes } = withDefaults(openaiModelDefaults, { maxBodyBytes: options.maxBodyBytes });
+  const timeouts = withDefaults(openaiTimeoutDefaults, options.timeouts ?? {});
+  assertOptions(options, timeouts, maxBodyBytes);
+  const url = chatUrl(options.url);
+  const headers = headersOf(options);
+
+  function send(
+    accept: string,
+    body: string,
+    { correlationId }: GenerateOptions,
+    call: CallScope,
+  ): Promise<HttpAnswer> {
+    const forwarded: Record<string, string> = isCorrelationId(correlationId)
+      ? { 'x-correlation-id': correlationId }
+      : {};
+    const { connectMs } = timeouts;
+    const { signal } = call;
+    return transport({ method: 'POST', url, headers: { accept, ...headers, ...forwarded }, body, signal, connectMs });
+  }
+
+  async function* deltas(input: string | ChatRequest, callOptions: GenerateOptions, call: CallScope) {
+    const answer = await send('text/event-stream', requestBody(model, input, callOptions, 'stream'), callOptions, call);
+    if (!isOk(answer) || isWhole(answer)) yield wholeDelta(await generation(answer, call));
+    else yield* readChatStream(answer, choicesAsked(input), call);
+  }
+
+  async function generation(answer: HttpAnswer, call: CallScope): Promise<Generation> {
+    const limit = isOk(answer) ? maxBodyBytes : maxErrorBytes;
+    const body = await readText(answer, limit, timeouts.gapMs, call);
+    const read = isOk(answer) ? readCompletion(body) : undefined;
+    if (read === undefined) throw classify({ status: answer.status, headers: answer.headers, body });
+    return read;
+  }
+
+  return {
+    contextLength,
+    async generate(input, callOptions = {}) {
+      const call = createContext({ signal: callOptions.signal }, runtime);
+      try {
+        if (call.aborted) throw call.reason;
+        const request = send('application/json', requestBody(model, input, callOptions, 'whole'), callOptions, call);
+        return await generation(await within({ phase: 'headers', ms: timeouts.headersMs }, request, call), call);
+      } catch (error) {
+        throw meaning(error, call);
+      } finally {
+        call.release();
+      }
+    },
+    async *stream(input, callOptions = {}) {
+      const call = createContext({ signal: callOptions.signal }, runtime);
+      let complete = false;
+      try {
+        if (call.aborted) throw call.reason;
+        yield* fromFirstContent(limitContent(deltas(input, callOptions, call), timeouts, call));
+        complete = true;
+      } catch (error) {
+        throw meaning(error, call);
+      } finally {
+        if (!complete) call.abort(new CancelledError());
+        call.release();
+      }
+    },
+  };
+}
+
+/** Whatever an aborted call throws, its end was the abort. */
+function meaning(error: unknown, call: CallScope): unknown {
+  if (call.aborted) return call.reason;
+  return ModelError.isInstance(error) ? error : classify({ error });
+}
+
+async function* fromFirstContent(deltas: AsyncIterable<Delta>): AsyncGenerator<Delta, void, undefined> {
+  let keptBack: Delta[] | undefined = [];
+  for await (const delta of deltas) {
+    if (keptBack !== undefined && !isContent(delta)) {
+      if (keptBack.length < maxKeptBack) keptBack.push(delta);
+      continue;
+    }
+    if (keptBack !== undefined) yield* keptBack;
+    keptBack = undefined;
+    yield delta;
+  }
+}
+
+/** The body as text. Of an error, only its beginning is read; any other body that is too long is no answer. */
+async function readText(answer: HttpAnswer, maxBytes: number, gapMs: number, call: CallScope): Promise<string> {
+  const decoder = new TextDecoder();
+  const chunks = answer.body[Symbol.asyncIterator]();
+  let text = '';
+  let bytes = 0;
+  try {
+    for (;;) {
+      const step = await within({ phase: 'gap', ms: gapMs }, chunks.next(), call);
+      if (step.done) return text + decoder.decode();
+      bytes += step.value.byteLength;
+      text += decoder.decode(step.value, { stream: true });
+      if (bytes <= maxBytes) continue;
+      if (!isOk(answer)) return text;
+      throw new InvalidResponseError('The model service sent an answer that is too large', {
+        details: { max_bytes: maxBytes },
+      });
+    }
+  } finally {
+    // Never waited for: a body that hangs ends by its signal.
+    void chunks.return?.().catch(() => undefined);
+  }
+}
+
+function wholeDelta({ raw, ...generation }: Generation): Delta {
+  return {
+    ...generation,
+    finishReason: generation.finishReason ?? 'stop',
+    raw: raw === undefined ? raw : asChunk(raw),
+  };
+}
+
+function isOk({ status }: HttpAnswer): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** Some services answer a request for a stream with the whole, and errors or pages with 200. */
+function isWhole({ headers }: HttpAnswer): boolean {
+  return /^\s*(?:application\/json|text\/html)\b/i.test(headers['content-type'] ?? '');
+}
+
+function assertOptions({ model, contextLength }: OpenaiModelOptions, timeouts: Timeouts, maxBodyBytes: number): void {
+  if (typeof model !== 'string' || model === '') throw badOption('model', 'must be a name', model);
+  if (contextLength !== undefined) assertCount('contextLength', contextLength);
+  assertCount('maxBodyBytes', maxBodyBytes);
+  assertPositive('headersMs', timeouts.headersMs);
+  assertContentLimits(timeouts);
+  if (timeouts.connectMs !== undefined) assertPositive('connectMs', timeouts.connectMs);
+}
+
+function chatUrl(base: string): string {
+  const url = URL.canParse(base) ? new URL(base) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw badOption('url', 'must be an http or https URL', base);
+  // Never printed: it holds a secret.
+  if (url.username !== '' || url.password !== '')
+    throw new RangeError('url must not hold a user or a password; use key');
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`;
+  return url.href;
+}
+
+/** A header that fetch would refuse is refused here: the error of fetch repeats it, key and all. */
+function headersOf({ key, headers = {} }: OpenaiModelOptions): Record<string, string> {
+  const all: Record<string, string> = { 'content-type': 'application/json' };
+  if (key !== undefined) all['authorization'] = `Bearer ${key}`;
+  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
+  for (const [name, value] of Object.entries(all)) {
+    if (!/^[!#$%&'*+.^`|~\w-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+      throw new RangeError(`${name === 'authorization' ? 'key' : 'headers'} must hold what a header may hold`);
+    }
+  }
+  return all;
+}
