@@ -13,6 +13,12 @@ describe('what happened to a call', () => {
     expect(callReport(error)).toEqual(report);
   });
 
+  test('G9: a frozen one has it beside it', () => {
+    const error = Object.freeze(new RateLimitError());
+    reportCall(error, report);
+    expect(callReport(error)).toEqual(report);
+  });
+
   test("G9: somebody else's error is not changed, frozen or not; its report is kept beside it", () => {
     for (const error of [new TypeError('fetch failed'), Object.freeze(new Error('cold'))]) {
       const before = Object.getOwnPropertyNames(error);

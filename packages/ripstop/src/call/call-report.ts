@@ -14,9 +14,8 @@ const foreign = new WeakMap<object, CallReport>();
  */
 export function callReport(error: unknown): CallReport | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
-  if (ModelError.isInstance(error)) {
-    const { attempts, stopReason } = error;
-    return attempts === undefined || stopReason === undefined ? undefined : { attempts, stopReason };
+  if (ModelError.isInstance(error) && error.attempts !== undefined && error.stopReason !== undefined) {
+    return { attempts: error.attempts, stopReason: error.stopReason };
   }
   return foreign.get(error);
 }
@@ -24,6 +23,6 @@ export function callReport(error: unknown): CallReport | undefined {
 /** Notes a report on its error. A thrown value that is no object cannot carry one. */
 export function reportCall(error: unknown, report: CallReport): void {
   if (typeof error !== 'object' || error === null) return;
-  if (ModelError.isInstance(error)) Object.assign(error, report);
+  if (ModelError.isInstance(error) && !Object.isFrozen(error)) Object.assign(error, report);
   else foreign.set(error, report);
 }
