@@ -35,6 +35,7 @@ export interface CallContext {
   onAbort(listener: (reason: unknown) => void): () => void;
 }
 
+/** What a new call may begin with. */
 export interface ContextOptions {
   /** The caller's signal. Its reason passes through untouched. */
   readonly signal?: AbortSignal | undefined;

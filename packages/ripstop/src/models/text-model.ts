@@ -1,5 +1,6 @@
 /** What Ripstop asks of a text model, wherever it runs. */
 
+/** One message of a chat. */
 export interface ChatMessage {
   readonly role: string;
   readonly content: unknown;
@@ -12,6 +13,7 @@ export interface ChatRequest {
   readonly [field: string]: unknown;
 }
 
+/** What may be asked of a model beside the input itself. */
 export interface GenerateOptions {
   /** Aborts the work itself, not only the waiting for it. */
   readonly signal?: AbortSignal | undefined;
@@ -24,11 +26,13 @@ export interface GenerateOptions {
   readonly correlationId?: string | undefined;
 }
 
+/** Tokens, as the model counted them. */
 export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
 }
 
+/** An answer, with what the model told about it. */
 export interface Generation {
   readonly text: string;
   readonly usage?: Usage | undefined;
@@ -65,4 +69,5 @@ export interface TextModel {
   readonly contextLength?: number | undefined;
 }
 
+/** What a model may answer: the text alone, or with what it told about it. */
 export type TextResult = string | Generation;

@@ -53,6 +53,7 @@ export const circuitBreakerDefaults: Settings = {
   trials: 1,
 };
 
+/** A breaker is a policy with a state that can be read and set. */
 export interface CircuitBreaker extends Policy {
   readonly state: BreakerState;
   /** How long until it would let a call through, in milliseconds; 0 unless open. */

@@ -10,8 +10,10 @@ export type Next<T> = (context: CallContext) => Promise<T>;
 /** What a policy's author writes: call `next` never, once or several times, with `context` or a child of it. */
 export type PolicyRun = <T>(next: Next<T>, context: CallContext) => T | PromiseLike<T>;
 
+/** What a caller may say about one call. */
 export type ExecuteOptions = ContextOptions;
 
+/** A way of making calls: use it by itself with `execute` or `wrap`, or join several with `pipeline`. */
 export interface Policy {
   readonly name: string;
   readonly runtime: Runtime;
@@ -65,13 +67,22 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
     runtime,
     run: (next, context) => link(runs, guarded(next))(context),
     execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T> {
-      return start(chain as Next<T>, fn, new RootScope(runtime, options));
+      try {
+        return start(chain as Next<T>, fn, new RootScope(runtime, options));
+      } catch (badOption) {
+        return Promise.reject(badOption);
+      }
     },
     wrap(fn) {
-      return function wrapped(...args) {
+      const wrapped: ReturnType<typeof self.wrap<typeof fn>> = function (...args) {
         const call = (): unknown => fn.apply(this, args);
-        return self.execute(call) as ReturnType<ReturnType<typeof self.wrap<typeof fn>>>;
+        return self.execute(call) as ReturnType<typeof wrapped>;
       };
+      const { name: fnName, length } = fn;
+      return Object.defineProperties(wrapped, {
+        name: { value: fnName, configurable: true },
+        length: { value: length, configurable: true },
+      });
     },
   };
   return self;
@@ -89,6 +100,7 @@ function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
   // An abort from outside ends the attempt itself, so that every layer sees it end, from the inside out.
   scope.callee = (context) => {
     const attempt = abortable(context);
+    if (attempt.aborted) return Promise.reject(attempt.reason);
     return settleOrAbort(guarded(fn)(attempt), attempt);
   };
   return chain(scope).then(

@@ -4,6 +4,7 @@ import type { Random } from '../../call/runtime.js';
 /** How a delay is spread, so that callers that failed together do not come back together. */
 export type Jitter = 'full' | 'equal' | 'decorrelated' | 'none';
 
+/** How long to wait between attempts. */
 export interface BackoffOptions {
   /** The first delay before jitter, in milliseconds. Default: 1 000. */
   readonly baseDelayMs?: number | undefined;
@@ -18,6 +19,7 @@ export interface BackoffOptions {
   readonly jitter?: Jitter | undefined;
 }
 
+/** Defaults of every policy that backs off. */
 export const backoffDefaults: Defaults<BackoffOptions> = {
   baseDelayMs: 1_000,
   maxDelayMs: 60_000,

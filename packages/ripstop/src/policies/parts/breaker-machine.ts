@@ -4,6 +4,7 @@ import type { Runtime } from '../../call/runtime.js';
 import { ModelOverloadedError } from '../../errors/rejections.js';
 import { type RollingWindow, rollingWindow, type WindowOptions } from './rolling-window.js';
 
+/** Closed: calls pass. Open: they are refused. Half-open: a few are let through to try. */
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
 /** What came of a call. `ignored` and `cancelled` say nothing about the service, and give the permit back. */

@@ -10,6 +10,7 @@ export interface RollingWindow {
   readonly slow: number;
 }
 
+/** What a breaker looks back on: the last calls, or the last stretch of time. */
 export type WindowOptions =
   /** The last `calls` calls. */
   | { readonly calls: number }
