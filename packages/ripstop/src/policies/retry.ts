@@ -3,9 +3,10 @@ import { type CallContext, nextAttempt } from '../call/call.js';
 import { reportCall } from '../call/call-report.js';
 import { assertCount, type Defaults, withDefaults } from '../call/options.js';
 import { type Clock, type Runtime, systemRuntime } from '../call/runtime.js';
+import type { ErrorType } from '../errors/error-types.js';
 import { type AttemptReport, ModelError, type StopReason } from '../errors/model-error.js';
 import { type BackoffOptions, backoffDefaults, exponentialBackoff } from './parts/backoff.js';
-import { isRejection, isRetryable, passes, statedWaitMs, statusOf, typeOf } from './parts/verdict.js';
+import { isRejection, isRetryable, passes, statedWaitMs, typeOf, upstreamStatus } from './parts/verdict.js';
 import { type Next, type Policy, policy } from './policy.js';
 
 /**
@@ -61,23 +62,27 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
 
   async function recover<T>(next: Next<T>, context: CallContext, first: unknown, startedAt: number): Promise<T> {
     let error = first;
+    let failed = context; // the attempt that threw it
     let began = startedAt;
     let delayMs = 0;
     const history: AttemptReport[] = [];
     for (let attempt = 1; ; attempt += 1) {
-      remember(history, error, clock.now() - began);
-      const decision = decide(error, attempt, delayMs, context);
+      // A caller who left is the end of an attempt, whatever it throws because of that (G3).
+      const errorType = context.cancelled ? 'cancelled' : typeOf(error);
+      remember(history, error, errorType, clock.now() - began);
+      const decision = decide(error, attempt, delayMs, failed);
       if (typeof decision === 'string') {
         reportCall(error, { attempts: history, stopReason: decision });
-        context.emit({ type: 'retry.stopped', stopReason: decision, errorType: typeOf(error) });
+        failed.emit({ type: 'retry.stopped', stopReason: decision, errorType });
         throw error;
       }
       delayMs = decision;
-      context.emit({ type: 'retry.scheduled', delayMs, errorType: typeOf(error) });
+      failed.emit({ type: 'retry.scheduled', delayMs, errorType });
       await waitFor(delayMs, clock, context, error, history);
       began = clock.now();
+      failed = nextAttempt(context, attempt + 1);
       try {
-        return await next(nextAttempt(context, attempt + 1));
+        return await next(failed);
       } catch (failure) {
         error = failure;
       }
@@ -126,29 +131,19 @@ function explain(reason: unknown, cause: unknown): void {
   }
 }
 
-function remember(history: AttemptReport[], error: unknown, ms: number): void {
+function remember(history: AttemptReport[], error: unknown, errorType: ErrorType, ms: number): void {
   if (history.length >= longestHistory) history.splice(1, 1);
   // What an inner chain of models went through is told model by model.
   if (ModelError.isInstance(error) && error.attempts !== undefined && error.stopReason === undefined) {
     history.push(...error.attempts.slice(0, longestHistory - history.length));
     return;
   }
-  history.push(attemptReport(error, ms));
-}
-
-function attemptReport(error: unknown, ms: number): AttemptReport {
-  const details = ModelError.isInstance(error) ? error.details : {};
-  const foreignStatus = typeof error === 'object' && error !== null ? statusOf(error) : undefined;
-  const status =
-    typeof details['status'] === 'number'
-      ? details['status']
-      : ModelError.isInstance(error)
-        ? undefined
-        : foreignStatus;
-  return {
-    errorType: typeOf(error),
+  const status = upstreamStatus(error);
+  const phase = ModelError.isInstance(error) ? error.details['phase'] : undefined;
+  history.push({
+    errorType,
     ...(status === undefined ? {} : { status }),
-    ...(typeof details['phase'] === 'string' ? { phase: details['phase'] } : {}),
+    ...(typeof phase === 'string' ? { phase } : {}),
     ms: Math.round(ms),
-  };
+  });
 }

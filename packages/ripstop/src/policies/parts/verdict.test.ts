@@ -4,7 +4,7 @@ import { createError } from '../../errors/create-error.js';
 import { type ErrorType, errorTypes } from '../../errors/error-types.js';
 import { ModelOverloadedError, RateLimitError, type RejectionReason } from '../../errors/rejections.js';
 import { GenerationFailedError } from '../../errors/upstream-errors.js';
-import { isRejection, isRetryable, isServiceFailure, statedWaitMs, statusOf, typeOf } from './verdict.js';
+import { isRejection, isRetryable, isServiceFailure, statedWaitMs, typeOf, upstreamStatus } from './verdict.js';
 
 const types = Object.keys(errorTypes) as ErrorType[];
 
@@ -175,12 +175,17 @@ describe('what it states', () => {
   });
 
   test('a status is an HTTP status, and nothing else that is called so', () => {
-    expect(statusOf({ status: 503 })).toBe(503);
-    expect(statusOf({ statusCode: 404 })).toBe(404);
-    expect(statusOf({ status: 'failed', statusCode: 500 })).toBe(500);
-    expect(statusOf({ status: 0 })).toBeUndefined();
-    expect(statusOf({ status: 1006 })).toBeUndefined();
-    expect(statusOf({ status: 'failed' })).toBeUndefined();
+    expect(upstreamStatus({ status: 503 })).toBe(503);
+    expect(upstreamStatus({ statusCode: 404 })).toBe(404);
+    expect(upstreamStatus({ status: 'failed', statusCode: 500 })).toBe(500);
+    for (const none of [{ status: 0 }, { status: 1006 }, { status: 'failed' }, {}, 'down', undefined, null]) {
+      expect(upstreamStatus(none)).toBeUndefined();
+    }
+  });
+
+  test('the status of a ModelError is what the service answered, not what our caller gets', () => {
+    expect(upstreamStatus(new GenerationFailedError())).toBeUndefined();
+    expect(upstreamStatus(new GenerationFailedError(undefined, { details: { status: 503 } }))).toBe(503);
   });
 
   test('D31: an error is reported by its own type, or by whose fault it seems', () => {

@@ -114,7 +114,14 @@ export function typeOf(error: unknown): ErrorType {
   return isServiceFailure(error) ? 'upstream_unavailable' : 'internal_error';
 }
 
-export function statusOf(error: object): number | undefined {
+/** The HTTP status that the service answered with, where the error tells it. */
+export function upstreamStatus(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  // A ModelError's own status is the one that it gives to our caller.
+  return statusOf(ModelError.isInstance(error) ? error.details : error);
+}
+
+function statusOf(error: object): number | undefined {
   const { status, statusCode } = error as { status?: unknown; statusCode?: unknown };
   const stated = typeof status === 'number' ? status : statusCode;
   return typeof stated === 'number' && stated >= 100 && stated <= 599 ? stated : undefined;
