@@ -14,7 +14,7 @@ export class RecordingContext extends RootScope {
   }
 }
 
-/** Default runtime: a virtual one of its own. */
+/** A new recording context. Default runtime: a virtual one of its own. */
 export function recordingContext(options?: ContextOptions, runtime: Runtime = virtualRuntime()): RecordingContext {
   return new RecordingContext(runtime, options);
 }
