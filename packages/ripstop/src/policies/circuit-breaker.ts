@@ -7,6 +7,8 @@ import type { WindowOptions } from './parts/rolling-window.js';
 import { isRejection, isServiceFailure, passes } from './parts/verdict.js';
 import { type Policy, policy } from './policy.js';
 
+export type { BreakerOutcome, BreakerState, Permit };
+
 /**
  * Circuit breaker: stop calling a service that fails, and try it again after a cooldown.
  *

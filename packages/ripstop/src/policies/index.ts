@@ -2,13 +2,15 @@
 export type { Call, CallContext, ContextOptions } from '../call/call.js';
 export { type CallReport, callReport } from '../call/call-report.js';
 export { type BackoffOptions, backoffDefaults, type Jitter } from './parts/backoff.js';
-export type { BreakerOutcome, BreakerState, Permit } from './parts/breaker-machine.js';
 export type { WindowOptions } from './parts/rolling-window.js';
 export {
+  type BreakerOutcome,
+  type BreakerState,
   type CircuitBreaker,
   type CircuitBreakerOptions,
   circuitBreaker,
   circuitBreakerDefaults,
+  type Permit,
 } from './circuit-breaker.js';
 export { type ExecuteOptions, type Next, type Policy, type PolicyRun, pipeline, policy } from './policy.js';
 export { type RetryOptions, retry, retryDefaults } from './retry.js';
