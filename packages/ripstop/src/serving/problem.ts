@@ -136,7 +136,7 @@ function messageAndParameter(error: ModelError): { readonly message: string; rea
 
 /** Is `application/problem+json` named, wanted, and wanted no less than `application/json`? (RFC 9110 §12.5.1) */
 function prefersProblem(accept: string): boolean {
-  if (!accept.includes('problem+json')) return false;
+  if (!/problem\+json/i.test(accept)) return false;
   const weights = new Map<string, number>();
   for (const range of accept.toLowerCase().split(',')) {
     const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
