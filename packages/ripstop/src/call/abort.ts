@@ -13,7 +13,7 @@ export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?
     // An attempt that hears of its abort is aborted for good, so the listener needs no removing once it has run, and
     // an attempt that has settled is dropped with its listener in it.
     attempt.onAbort((reason) => {
-      afterCompletedValues(() => {
+      afterCompletedOutcomes(attempt.depth, () => {
         limit?.cancel();
         reject(reason);
       });
@@ -58,10 +58,21 @@ export function sleep(clock: Clock, ms: number, context: CallContext): Promise<v
   });
 }
 
+/** Steps of the microtask queue that an outcome takes from one layer to the next: a policy and some async functions. */
+const stepsPerLayer = 10;
+const deepestLayer = 8;
+
 /**
- * Runs `action` when every value that was complete before now has been delivered: such a value is on its way through
- * the microtask queue, up to two steps deep where an async function returned it, and wins over an abort (G4).
+ * Runs `action` when every outcome that was complete before now has been delivered: such an outcome is on its way
+ * through the microtask queue, and wins over an abort (G4). A layer further out waits longer, so that it hears of the
+ * abort from the layers inside, which know more of it.
  */
-function afterCompletedValues(action: () => void): void {
-  queueMicrotask(() => queueMicrotask(() => queueMicrotask(action)));
+function afterCompletedOutcomes(depth: number, action: () => void): void {
+  let stepsLeft = stepsPerLayer * Math.max(1, deepestLayer - depth);
+  const step = (): void => {
+    stepsLeft -= 1;
+    if (stepsLeft === 0) action();
+    else queueMicrotask(step);
+  };
+  queueMicrotask(step);
 }

@@ -93,6 +93,11 @@ export class CallScope implements CallContext {
     return this.parent?.notBefore ?? 0;
   }
 
+  /** How many calls and attempts stand above this one. */
+  get depth(): number {
+    return this.parent === undefined ? 0 : this.parent.depth + 1;
+  }
+
   /** What the innermost layer of a pipeline calls (see `policies/policy.ts`). */
   get callee(): Call<unknown> | undefined {
     return this.parent?.callee;

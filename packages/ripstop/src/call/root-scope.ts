@@ -1,5 +1,6 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type AbortListener, type Call, CallScope, type ContextOptions } from './call.js';
+import { listen, stopListening } from './caller-signal.js';
 import { newCorrelationId } from './correlation-id.js';
 import type { CallEvent } from './events.js';
 import { assertPositive } from './options.js';
@@ -98,12 +99,12 @@ export class RootScope extends CallScope {
     // Whoever asks for the signal after the end gets one that stays quiet, and leaves nothing behind (G6).
     if (this.over) return;
     super.subscribe(link);
-    this.callerSignal?.addEventListener('abort', this.callerLeft, { once: true });
+    if (this.callerSignal !== undefined) listen(this.callerSignal, this.callerLeft);
   }
 
   protected override unsubscribe(link: AbortListener): void {
     super.unsubscribe(link);
-    this.callerSignal?.removeEventListener('abort', this.callerLeft);
+    if (this.callerSignal !== undefined) stopListening(this.callerSignal, this.callerLeft);
   }
 
   private get callerLeft(): () => void {
