@@ -9,7 +9,10 @@ export async function checkConfig(
   const problems = await problemsOf(file, environment);
   if (json) console.log(JSON.stringify({ file, valid: problems.length === 0, problems }));
   else if (problems.length === 0) console.log(`${file}: can be used`);
-  else console.error([`${file}: ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}`, ...problems].join('\n  '));
+  else
+    console.error(
+      [`${file}: ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}`, ...problems].join('\n  '),
+    );
   return problems.length === 0 ? 0 : 2;
 }
 

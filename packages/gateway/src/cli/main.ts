@@ -18,7 +18,10 @@ program
   .description('start the gateway; with no configuration: this machine only, on the embedded model')
   .option('-c, --config <file>', 'a YAML configuration (default: RIPSTOP_CONFIG, if set)')
   .option('-p, --port <number>', 'the port to listen on (default: PORT, then the configuration, then 8787)', portNumber)
-  .option('--host <address>', 'the address to listen on (default: RIPSTOP_HOST, then the configuration, then 127.0.0.1)')
+  .option(
+    '--host <address>',
+    'the address to listen on (default: RIPSTOP_HOST, then the configuration, then 127.0.0.1)',
+  )
   .option('--log-level <level>', 'debug, info, warn or error', 'info')
   .action(async (options: Parameters<typeof serve>[0]) => {
     process.exitCode = await serve(options, process.env);
@@ -35,7 +38,8 @@ config
 
 function portNumber(text: string): number {
   const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
+  if (!/^\d{1,5}$/.test(text) || port > 65_535)
+    throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
   return port;
 }
 

@@ -1,4 +1,11 @@
-import { ConfigError, defaultConfig, type Environment, exposureProblems, isLoopback, loadConfig } from '../config/load.js';
+import {
+  ConfigError,
+  defaultConfig,
+  type Environment,
+  exposureProblems,
+  isLoopback,
+  loadConfig,
+} from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { createGateway, type Gateway } from '../gateway.js';
 import { createLogger } from '../log.js';

@@ -14,24 +14,36 @@ export interface UndiciTransport {
 }
 
 /**
- * Requests to one upstream over undici: connections kept alive, bodies read as they come.
- * The limits on headers and body are those of the model client, so undici's own are off.
+ * Requests to one upstream over undici: connections kept alive, bodies read as they come. The limits on headers and
+ * body are those of the model client, so undici's own are off. A limit on connecting belongs to a connection, not to a
+ * request, so every such limit has an agent.
  */
-export function undiciTransport({ connectMs }: { readonly connectMs: number }): UndiciTransport {
-  const agent = new Agent({
-    connect: { timeout: connectMs },
-    keepAliveTimeout: keepAliveMs,
-    keepAliveMaxTimeout: keepAliveMs,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    pipelining: 1,
-  });
+export function undiciTransport(): UndiciTransport {
+  const agents = new Map<number, Agent>();
+
+  function agentFor(connectMs: number): Agent {
+    let agent = agents.get(connectMs);
+    if (agent === undefined) {
+      agent = new Agent({
+        connect: { timeout: connectMs },
+        keepAliveTimeout: keepAliveMs,
+        keepAliveMaxTimeout: keepAliveMs,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      agents.set(connectMs, agent);
+    }
+    return agent;
+  }
+
   return {
-    async transport({ method, url, headers, body, signal }) {
-      const answer = await request(url, { method, headers, body, signal, dispatcher: agent });
+    async transport({ method, url, headers, body, signal, connectMs = 10_000 }) {
+      const answer = await request(url, { method, headers, body, signal, dispatcher: agentFor(connectMs) });
       return { status: answer.statusCode, headers: flat(answer.headers), body: answer.body };
     },
-    close: () => agent.close(),
+    close: async () => {
+      await Promise.all([...agents.values()].map((agent) => agent.close()));
+    },
   };
 }
 

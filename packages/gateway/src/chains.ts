@@ -1,0 +1,211 @@
+import { type CircuitBreaker, circuitBreaker, pipeline, type Policy, type Runtime, retry } from 'ripstop';
+import { ModelError, ModelNotFoundError } from 'ripstop/errors';
+import {
+  type ChatRequest,
+  type Delta,
+  type GenerateOptions,
+  type Generation,
+  type ModelFallbackChain,
+  modelFallbackChain,
+  type TextModel,
+} from 'ripstop/models';
+import type { CallContext } from 'ripstop/policies';
+import type { Config, ModelConfig } from './config/schema.js';
+import { firstCause } from './first-cause.js';
+import { retriesSameTarget } from './same-target.js';
+import type { Upstream } from './upstreams/upstream.js';
+
+/** Who answered, for headers and logs. */
+export interface Served {
+  readonly upstream: string;
+  /** Upstreams that were asked, the one that answered included. */
+  readonly attempts: number;
+  readonly wasFallback: boolean;
+}
+
+export interface ChainOptions extends GenerateOptions {
+  readonly context: CallContext;
+  /** Told once, before the first word of the answer. */
+  readonly served: (facts: Served) => void;
+}
+
+/** One name that callers may ask for, and the upstreams that stand behind it. */
+export interface Chain {
+  readonly name: string;
+  /** The largest window in the chain, where all are known. */
+  readonly contextLength: number | undefined;
+  readonly description: string | undefined;
+  /** The time for a whole call, in milliseconds. */
+  readonly totalMs: number;
+  /** Is anybody there to answer? */
+  usable(): boolean;
+  generate(input: string | ChatRequest, options: ChainOptions): Promise<Generation & { readonly upstream: string }>;
+  /** Settles with the first content. */
+  stream(
+    input: string | ChatRequest,
+    options: ChainOptions,
+  ): Promise<{ readonly upstream: string; readonly deltas: AsyncIterable<Delta> }>;
+  /** Tokens of the input, as the first model of the chain that can count them does. */
+  readonly countTokens: TextModel['countTokens'];
+}
+
+export interface UpstreamState {
+  readonly name: string;
+  readonly usable: boolean;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface Chains {
+  /** @throws ModelNotFoundError. No name means `default`, or the only one there is. */
+  get(name: string | undefined): Chain;
+  all(): readonly Chain[];
+  upstreams(): readonly UpstreamState[];
+}
+
+export function createChains({ models }: Config, upstreams: ReadonlyMap<string, Upstream>, runtime: Runtime): Chains {
+  const breakers = new Breakers(runtime);
+  const chains = new Map<string, Chain>();
+  for (const [name, config] of Object.entries(models)) {
+    chains.set(name, createChain(name, config, upstreams, breakers, runtime));
+  }
+
+  return {
+    get(name = 'default') {
+      const chain = chains.get(name) ?? (name === 'default' && chains.size === 1 ? [...chains.values()][0] : undefined);
+      if (chain !== undefined) return chain;
+      throw new ModelNotFoundError('There is no model of that name', { details: { models: [...chains.keys()] } });
+    },
+    all: () => [...chains.values()],
+    upstreams: () => [...upstreams.values()].map((upstream) => stateOf(upstream, breakers)),
+  };
+}
+
+/** The breakers of all upstreams. Chains with the same rules share what they know of an upstream. */
+class Breakers {
+  private readonly runtime: Runtime;
+  private readonly byUpstream = new Map<string, Map<string, CircuitBreaker>>();
+
+  constructor(runtime: Runtime) {
+    this.runtime = runtime;
+  }
+
+  /** Opens after failures in a row, or when half of at least ten calls in half a minute have failed (GW11). */
+  get(upstream: string, { consecutive, cooldown }: ModelConfig['breaker']): CircuitBreaker {
+    const breakers = this.byUpstream.get(upstream) ?? new Map<string, CircuitBreaker>();
+    this.byUpstream.set(upstream, breakers);
+    const rules = `${consecutive} ${cooldown}`;
+    let breaker = breakers.get(rules);
+    if (breaker === undefined) {
+      breaker = circuitBreaker({ name: upstream, consecutive, cooldownMs: cooldown, failureRatio: 0.5 }, this.runtime);
+      breakers.set(rules, breaker);
+    }
+    return breaker;
+  }
+
+  of(upstream: string): readonly CircuitBreaker[] {
+    return [...(this.byUpstream.get(upstream)?.values() ?? [])];
+  }
+}
+
+function createChain(
+  name: string,
+  config: ModelConfig,
+  upstreams: ReadonlyMap<string, Upstream>,
+  breakers: Breakers,
+  runtime: Runtime,
+): Chain {
+  const { timeouts } = config;
+  const limits = {
+    connectMs: timeouts.connect,
+    headersMs: timeouts.headers,
+    firstContentMs: timeouts.firstContent,
+    gapMs: timeouts.gap,
+  };
+  const members = config.chain.flatMap((upstreamName) => {
+    const upstream = upstreams.get(upstreamName);
+    if (upstream === undefined) return [];
+    const breaker = breakers.get(upstreamName, config.breaker);
+    return [{ upstream, breaker, model: upstream.model(limits) }];
+  });
+  const chain = modelFallbackChain({}, runtime);
+  members.forEach(({ upstream, breaker, model }, index) => {
+    const policy = attemptPolicy(config, breaker, runtime);
+    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy });
+    else chain.addFallbackModel(model, upstream.name, index, { policy });
+  });
+
+  const counting = members.find(({ model }) => model.countTokens !== undefined)?.model;
+  return {
+    name,
+    get contextLength() {
+      const windows = members.map(({ model }) => model.contextLength);
+      return windows.includes(undefined) ? undefined : Math.max(...windows.map(Number));
+    },
+    description: members.every(({ upstream }) => upstream.description !== undefined)
+      ? members[0]?.upstream.description
+      : undefined,
+    totalMs: timeouts.total,
+    usable: () => members.some(({ upstream, breaker }) => isUsable(upstream, [breaker])),
+    countTokens: counting?.countTokens?.bind(counting),
+    ...askers(chain),
+  };
+}
+
+/** One upstream's part of a call: attempts, each judged by its breaker. The limits on an attempt are the client's own. */
+function attemptPolicy({ retry: { attempts } }: ModelConfig, breaker: CircuitBreaker, runtime: Runtime): Policy {
+  // Delays as GW2 has them: full jitter over 250 ms, doubled, at most 5 s.
+  const again = retry({ attempts, baseDelayMs: 250, maxDelayMs: 5_000, when: retriesSameTarget }, runtime);
+  return pipeline(again, breaker);
+}
+
+function askers(chain: ModelFallbackChain): Pick<Chain, 'generate' | 'stream'> {
+  return {
+    async generate(input, { served, ...options }) {
+      try {
+        const {
+          generated_text: text,
+          model_used: upstream,
+          ...rest
+        } = await chain.generateWithFallback(input, options);
+        served({ upstream, attempts: rest.attempts.length + 1, wasFallback: rest.was_fallback });
+        return { upstream, text, usage: rest.usage, finishReason: rest.finish_reason, raw: rest.raw };
+      } catch (error) {
+        throw failed(error, served);
+      }
+    },
+    async stream(input, { served, ...options }) {
+      try {
+        const answer = await chain.streamWithFallback(input, options);
+        const { model_used: upstream, was_fallback: wasFallback, attempts, stream: deltas } = answer;
+        served({ upstream, attempts: attempts.length + 1, wasFallback });
+        return { upstream, deltas };
+      } catch (error) {
+        throw failed(error, served);
+      }
+    },
+  };
+}
+
+/** The error that the caller gets; who was asked last is told like who answered. */
+function failed(error: unknown, served: (facts: Served) => void): unknown {
+  if (!ModelError.isInstance(error)) return error;
+  const { attempts } = error;
+  const last = attempts?.at(-1)?.model;
+  if (attempts !== undefined && last !== undefined) {
+    served({ upstream: last, attempts: attempts.length, wasFallback: attempts[0]?.model !== last });
+  }
+  return firstCause(error);
+}
+
+function isUsable(upstream: Upstream, breakers: readonly CircuitBreaker[]): boolean {
+  const health = upstream.health();
+  if (health !== undefined && health.state !== 'ready') return false;
+  return breakers.length === 0 || breakers.some(({ state }) => state !== 'open');
+}
+
+function stateOf(upstream: Upstream, breakers: Breakers): UpstreamState {
+  const own = breakers.of(upstream.name);
+  const health = upstream.health();
+  const breaker = own.find(({ state }) => state !== 'closed')?.state ?? 'closed';
+  return { name: upstream.name, usable: isUsable(upstream, own), details: { ...health, breaker } };
+}

@@ -1,0 +1,100 @@
+import { type Runtime, systemRuntime } from 'ripstop';
+import { type NodeServer, serve } from 'ripstop/node';
+import { createChute, createErrorHandler, type Logger, type RequestSummary } from 'ripstop/serving';
+import { authenticator } from './authentication.js';
+import { createChains } from './chains.js';
+import type { Config } from './config/schema.js';
+import { addChatCompletions } from './routes/chat-completions.js';
+import { addGenerate } from './routes/generate.js';
+import { addHealth } from './routes/health.js';
+import { addModels } from './routes/models.js';
+import { addPage } from './routes/page.js';
+import { createUpstream } from './upstreams/upstream.js';
+
+export interface GatewayOptions {
+  readonly logger: Logger;
+}
+
+export interface Gateway {
+  /** Listens, then waits until local engines can answer. Returns the port. Rejects when it cannot serve. */
+  listen(): Promise<number>;
+  /** Stops accepting, lets requests end within `server.drain`, then ends engines and connections. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The whole of it: upstreams, the chains over them, the routes over those, and a server in front. */
+export function createGateway(config: Config, { logger }: GatewayOptions, runtime: Runtime = systemRuntime): Gateway {
+  const { server: settings } = config;
+  const upstreams = new Map(
+    Object.entries(config.upstreams).map(([name, upstream]) => [name, createUpstream(name, upstream, runtime)]),
+  );
+  const chains = createChains(config, upstreams, runtime);
+  const standing = { draining: false };
+  const authenticate = authenticator(settings);
+
+  const chute = createChute<object>(
+    {
+      name: 'gateway',
+      logger,
+      profile: settings.profile,
+      errorHandler: createErrorHandler({ logger: onlyErrors(logger), profile: settings.profile }, runtime),
+      bodyLimitBytes: settings.bodyLimit,
+      guard: ({ request }) => {
+        const refusal = authenticate(request);
+        if (refusal !== undefined) throw refusal;
+      },
+      onRequest: (summary) => logRequest(logger, summary),
+    },
+    runtime,
+  );
+  addPage(chute);
+  addHealth(chute, chains, standing, runtime);
+  addModels(chute, chains, runtime);
+  addGenerate(chute, chains, runtime);
+  addChatCompletions(chute, chains, runtime);
+
+  let server: NodeServer | undefined;
+  let closing: Promise<void> | undefined;
+
+  async function end(): Promise<void> {
+    standing.draining = true;
+    await server?.close({ drainMs: settings.drain });
+    await chute.stop();
+    await Promise.allSettled([...upstreams.values()].map((upstream) => upstream.close()));
+  }
+
+  return {
+    async listen() {
+      await chute.start();
+      server = await serve(chute.handle, { host: settings.host, port: settings.port }, runtime);
+      await Promise.all([...upstreams.values()].map((upstream) => upstream.start()));
+      return server.port;
+    },
+    close() {
+      closing ??= end();
+      return closing;
+    },
+  };
+}
+
+/** Each request has its line already; a second one only where something of ours must be mended. */
+function onlyErrors(logger: Logger): Logger {
+  const silent = (): void => undefined;
+  return { debug: silent, info: silent, warn: silent, error: (fields, message) => logger.error(fields, message) };
+}
+
+function logRequest(logger: Logger, summary: RequestSummary): void {
+  const { correlationId: id, method, route, status, ms, errorType, notes } = summary;
+  const fields = {
+    id,
+    method,
+    route,
+    status,
+    ms: Math.round(ms),
+    ...(errorType && { error_type: errorType }),
+    ...notes,
+  };
+  // Probes come every few seconds from every load balancer.
+  if (route === '/livez' || route === '/readyz') logger.debug(fields, 'request');
+  else logger.info(fields, 'request');
+}

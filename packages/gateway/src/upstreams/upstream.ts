@@ -1,0 +1,64 @@
+import { type Runtime, systemRuntime } from 'ripstop';
+import { type OpenaiTimeouts, openaiModel, type TextModel } from 'ripstop/models';
+import type { HttpUpstreamConfig, UpstreamConfig } from '../config/schema.js';
+import { EmbeddedTextModel, type LocalModelHealth } from '../embedded-model/embedded-text-model.js';
+import { undiciTransport } from './undici-transport.js';
+
+/** One place where answers come from: a service over HTTP, or an engine on this machine. */
+export interface Upstream {
+  readonly name: string;
+  /** The model here, under the limits of one chain. Connections and engines are shared between chains. */
+  model(limits: OpenaiTimeouts): TextModel;
+  /** What callers should know before they choose it. */
+  readonly description?: string | undefined;
+  /** How the engine is; `undefined` for a service over HTTP, which is judged by its calls. */
+  health(): LocalModelHealth | undefined;
+  /** Resolves when it can answer. Rejects when it never will. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createUpstream(name: string, config: UpstreamConfig, runtime: Runtime = systemRuntime): Upstream {
+  return 'engine' in config ? localUpstream(name, config, runtime) : httpUpstream(name, config, runtime);
+}
+
+function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime): Upstream {
+  const { url, model, key, headers, contextLength } = config;
+  const connections = undiciTransport();
+  return {
+    name,
+    model: (timeouts) => {
+      return openaiModel(
+        { url, model, key, headers, contextLength, timeouts, transport: connections.transport },
+        runtime,
+      );
+    },
+    health: () => undefined,
+    start: async () => undefined,
+    close: () => connections.close(),
+  };
+}
+
+const embeddedDescription =
+  'A very small model that ships with Ripstop: it explains words of resilience, names capitals and does small sums, ' +
+  'and is no assistant. Its model card says what it can do.';
+
+function localUpstream(name: string, config: Exclude<UpstreamConfig, HttpUpstreamConfig>, runtime: Runtime): Upstream {
+  const { maxMemory } = config;
+  const limits = maxMemory === undefined ? {} : { memoryMb: Math.ceil(maxMemory / 1024 ** 2) };
+  const model =
+    config.engine === 'gguf'
+      ? new EmbeddedTextModel(
+          { engine: 'gguf', file: config.file, contextLength: config.contextLength, limits },
+          { runtime },
+        )
+      : new EmbeddedTextModel({ engine: 'embedded', runtime: config.runtime, limits }, { runtime });
+  return {
+    name,
+    ...(config.engine === 'embedded' ? { description: embeddedDescription } : {}),
+    model: () => model,
+    health: () => model.health(),
+    start: () => model.start(),
+    close: () => model.stop(),
+  };
+}
