@@ -23,6 +23,22 @@ export function isContent({ text, reasoning, toolCalls }: Delta): boolean {
   );
 }
 
+/** What may come before the first content (a role, as a rule) is kept back with it; more than this is dropped. */
+const maxKeptBack = 16;
+
+/** Reads up to the first content or the finish, whichever comes first: the point from which a stream has been given. */
+export async function readToContent(source: AsyncIterator<Delta>): Promise<Delta[]> {
+  const head: Delta[] = [];
+  for (;;) {
+    const step = await source.next();
+    if (step.done) return head;
+    const delta = step.value;
+    const given = isContent(delta) || delta.finishReason !== undefined;
+    if (given || head.length < maxKeptBack) head.push(delta);
+    if (given) return head;
+  }
+}
+
 /** @throws RangeError for a limit that is not above 0. */
 export function assertContentLimits({ firstContentMs, gapMs }: ContentLimits): void {
   assertPositive('firstContentMs', firstContentMs);

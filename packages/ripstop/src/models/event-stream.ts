@@ -8,6 +8,7 @@
 import { assertPositive, withDefaults } from '../call/options.js';
 import { InvalidResponseError } from '../errors/upstream-errors.js';
 
+/** One event of a stream. */
 export interface ServerSentEvent {
   /** Undefined where the server named none. */
   readonly event?: string | undefined;
@@ -16,11 +17,13 @@ export interface ServerSentEvent {
   readonly id?: string | undefined;
 }
 
+/** Options of `readEvents()`. */
 export interface ReadEventsOptions {
   /** How much one event may hold, counted in UTF-16 units: never stricter than bytes. Default: 1 MiB. */
   readonly maxEventSize?: number | undefined;
 }
 
+/** The defaults of `readEvents()`. */
 export const readEventsDefaults = { maxEventSize: 2 ** 20 } satisfies ReadEventsOptions;
 
 /**

@@ -1,5 +1,6 @@
 /** One HTTP request as the models floor sees it, so that a service can bring its own client and pools. */
 
+/** What a transport is asked to send. */
 export interface HttpRequest {
   readonly method: 'POST' | 'GET';
   readonly url: string;
@@ -12,6 +13,7 @@ export interface HttpRequest {
   readonly connectMs?: number | undefined;
 }
 
+/** What came back, as soon as its headers are there. */
 export interface HttpAnswer {
   readonly status: number;
   /** By lower-case name. */

@@ -7,7 +7,7 @@ import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import { InvalidResponseError } from '../errors/upstream-errors.js';
 import { classify } from './classify/classify.js';
-import { assertContentLimits, isContent, limitContent, within } from './content-limits.js';
+import { assertContentLimits, limitContent, readToContent, within } from './content-limits.js';
 import { fetchTransport, type HttpAnswer, type HttpTransport } from './http-transport.js';
 import { readChatStream } from './openai-stream.js';
 import { asChunk, choicesAsked, readCompletion, requestBody } from './openai-wire.js';
@@ -25,6 +25,7 @@ export interface OpenaiTimeouts {
   readonly gapMs?: number | undefined;
 }
 
+/** Options of `openaiModel()`. */
 export interface OpenaiModelOptions {
   /** The base URL, as a rule with `/v1` at its end. */
   readonly url: string;
@@ -45,14 +46,15 @@ export interface OpenaiModelOptions {
 
 type Timeouts = Defaults<OpenaiTimeouts, 'headersMs' | 'firstContentMs' | 'gapMs'>;
 
+/** The default timeouts of `openaiModel()`. */
 export const openaiTimeoutDefaults: Timeouts = { headersMs: 60_000, firstContentMs: 10_000, gapMs: 10_000 };
+/** The other defaults of `openaiModel()`. */
 export const openaiModelDefaults = { maxBodyBytes: 32 * 2 ** 20 };
 
 /** Enough of an error to say what it means. */
 const maxErrorBytes = 64 * 2 ** 10;
-/** What may come before the first content (a role, as a rule) is kept back with it; more than this is dropped. */
-const maxKeptBack = 16;
 
+/** A model behind an OpenAI-compatible API. */
 export interface OpenaiModel extends TextModel {
   generate(input: string | ChatRequest, options?: GenerateOptions): Promise<Generation>;
   stream(input: string | ChatRequest, options?: GenerateOptions): AsyncGenerator<Delta, void, undefined>;
@@ -140,16 +142,12 @@ function meaning(error: unknown, call: CallScope): unknown {
   return ModelError.isInstance(error) ? error : classify({ error });
 }
 
-async function* fromFirstContent(deltas: AsyncIterable<Delta>): AsyncGenerator<Delta, void, undefined> {
-  let keptBack: Delta[] | undefined = [];
-  for await (const delta of deltas) {
-    if (keptBack !== undefined && !isContent(delta)) {
-      if (keptBack.length < maxKeptBack) keptBack.push(delta);
-      continue;
-    }
-    if (keptBack !== undefined) yield* keptBack;
-    keptBack = undefined;
-    yield delta;
+async function* fromFirstContent(deltas: AsyncGenerator<Delta>): AsyncGenerator<Delta, void, undefined> {
+  try {
+    yield* await readToContent(deltas);
+    yield* deltas;
+  } finally {
+    await deltas.return(undefined);
   }
 }
 

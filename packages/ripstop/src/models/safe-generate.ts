@@ -2,11 +2,11 @@ import type { CallContext } from '../call/call.js';
 import { assertCount, assertNotNegative, badOption, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { ContextLengthError } from '../errors/input-errors.js';
-import { OutOfMemoryError, StreamInterruptedError } from '../errors/upstream-errors.js';
+import { OutOfMemoryError } from '../errors/upstream-errors.js';
 import { timeout } from '../policies/timeout.js';
-import { isContent } from './content-limits.js';
 import { modelFailure } from './model-failure.js';
-import type { ChatRequest, Delta, GenerateOptions, Generation, TextModel, TextResult } from './text-model.js';
+import { asGeneration, openStream } from './open-stream.js';
+import type { ChatRequest, Delta, GenerateOptions, Generation, TextModel } from './text-model.js';
 import { estimateTokens } from './token-estimate.js';
 
 /** A model in our own process or next to it, which can tell of its memory. */
@@ -17,11 +17,13 @@ export interface LocalTextModel extends TextModel {
   clearCache?(): void | PromiseLike<void>;
 }
 
+/** How full a memory is. */
 export interface MemoryUse {
   readonly usedBytes: number;
   readonly totalBytes: number;
 }
 
+/** Options of `safeGenerate()`. */
 export interface SafeGenerateOptions extends GenerateOptions {
   /** Default: what the request says, else 100. */
   readonly maxTokens?: number | undefined;
@@ -35,6 +37,7 @@ export interface SafeGenerateOptions extends GenerateOptions {
 
 type Settings = Defaults<SafeGenerateOptions, 'maxTokens' | 'temperature' | 'timeoutMs'>;
 
+/** The defaults of `safeGenerate()` (R95). */
 export const safeGenerateDefaults: Settings = { maxTokens: 100, temperature: 0.7, timeoutMs: 30_000 };
 
 /** The guide's keys (R99). */
@@ -99,24 +102,15 @@ export async function* safeGenerateStream(
   runtime: Runtime = systemRuntime,
 ): AsyncGenerator<Delta, void, undefined> {
   const settings = settingsOf(input, options);
-  let attempt: CallContext | undefined;
-  let content = false;
-  const work = async (context: CallContext): Promise<AsyncIterable<Delta>> => {
-    attempt = context;
-    await checked(model, input, settings.maxTokens);
-    return streamed(model, input, callOptions(settings, context));
-  };
-  try {
-    for await (const delta of await timeout({ limitMs: settings.timeoutMs }, runtime).execute(work, scopeOf(options))) {
-      content ||= isContent(delta);
-      yield delta;
+  const work = async (attempt: CallContext): Promise<AsyncIterable<Delta>> => {
+    try {
+      await checked(model, input, settings.maxTokens);
+      return await openStream(model, input, callOptions(settings, attempt));
+    } catch (error) {
+      throw modelFailure(error);
     }
-  } catch (error) {
-    if (attempt === undefined || attempt.aborted) throw error;
-    const failure = modelFailure(error);
-    if (!content || failure === error) throw failure;
-    throw new StreamInterruptedError(undefined, { cause: failure, isRetryable: failure.isRetryable });
-  }
+  };
+  yield* await timeout({ limitMs: settings.timeoutMs }, runtime).execute(work, scopeOf(options));
 }
 
 function settingsOf(input: string | ChatRequest, options: SafeGenerateOptions): Settings {
@@ -195,20 +189,6 @@ async function generated(
   if (attempt.aborted) throw attempt.reason;
   const reduced = await model.generate(input, callOptions({ ...settings, maxTokens }, attempt));
   return { ...asGeneration(reduced), warning: reducedWarning };
-}
-
-async function* streamed(
-  model: TextModel,
-  input: string | ChatRequest,
-  options: GenerateOptions,
-): AsyncGenerator<Delta, void, undefined> {
-  if (model.stream !== undefined) return yield* model.stream(input, options);
-  const { finishReason = 'stop', ...generation } = asGeneration(await model.generate(input, options));
-  yield { ...generation, finishReason };
-}
-
-function asGeneration(result: TextResult): Generation {
-  return typeof result === 'string' ? { text: result } : result;
 }
 
 function numberOf(value: unknown): number | undefined {

@@ -1,6 +1,25 @@
 /** `ripstop/testing`: tests of resilience without real time, real chance or real models. */
 export { RecordingContext, recordingContext } from './recording-context.js';
 export {
+  type ScriptedAnswer,
+  type ScriptedCall,
+  type ScriptedModel,
+  type ScriptedModelOptions,
+  type ScriptedScene,
+  scriptedModel,
+} from './scripted-model.js';
+export {
+  chatAnswer,
+  chatChunk,
+  chatFrames,
+  type ScriptedUpstream,
+  scriptedUpstream,
+  type UpstreamAnswer,
+  type UpstreamFrame,
+  type UpstreamRequest,
+  type UpstreamScene,
+} from './scripted-upstream.js';
+export {
   seededRandom,
   type VirtualClock,
   type VirtualRuntime,

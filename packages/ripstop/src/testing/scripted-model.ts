@@ -24,11 +24,13 @@ export interface ScriptedScene {
 /** A text is an answer, an error is a failure, a scene is anything in between. */
 export type ScriptedAnswer = string | Error | ScriptedScene;
 
+/** One call, as the model received it. */
 export interface ScriptedCall {
   readonly input: string | ChatRequest;
   readonly options: GenerateOptions;
 }
 
+/** A model that plays a script, and remembers what it was asked. */
 export interface ScriptedModel extends TextModel {
   generate(input: string | ChatRequest, options?: GenerateOptions): Promise<Generation>;
   stream(input: string | ChatRequest, options?: GenerateOptions): AsyncGenerator<Delta, void, undefined>;
@@ -36,6 +38,7 @@ export interface ScriptedModel extends TextModel {
   readonly calls: readonly ScriptedCall[];
 }
 
+/** What else the model can do. */
 export interface ScriptedModelOptions {
   readonly contextLength?: number;
   readonly countTokens?: TextModel['countTokens'];

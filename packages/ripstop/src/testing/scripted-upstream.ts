@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 /** A frame: an object is sent as `data: {…}`, a text or bytes as they are, a number waits so many milliseconds. */
 export type UpstreamFrame = object | Uint8Array | string | number;
 
+/** How the server answers one request: well, badly, or not at all. */
 export type UpstreamAnswer =
   | {
       readonly kind: 'json';
@@ -38,6 +39,7 @@ export type UpstreamAnswer =
   /** Resets the connection before any header. */
   | { readonly kind: 'reset' };
 
+/** One request, as the server received it. */
 export interface UpstreamRequest {
   readonly method: string;
   readonly path: string;
@@ -52,6 +54,7 @@ export interface UpstreamRequest {
   readonly over: Promise<void>;
 }
 
+/** A running server that plays a script. */
 export interface ScriptedUpstream extends AsyncDisposable {
   /** The base URL, with `/v1`. */
   readonly url: string;

@@ -1,0 +1,225 @@
+import type { CallContext } from '../call/call.js';
+import { assertOneOf, badOption, type Defaults, withDefaults } from '../call/options.js';
+import { createContext } from '../call/root-scope.js';
+import { type Runtime, systemRuntime } from '../call/runtime.js';
+import { watchStream } from '../call/stream.js';
+import type { AttemptReport, ModelError } from '../errors/model-error.js';
+import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../policies/circuit-breaker.js';
+import type { Policy } from '../policies/policy.js';
+import { type Answer, type Ask, type Member, walk } from './fallback-walk.js';
+import { modelFailure } from './model-failure.js';
+import { asGeneration, openStream } from './open-stream.js';
+import type { ChatRequest, Delta, GenerateOptions, TextModel, TextResult, Usage } from './text-model.js';
+
+/** Options of `modelFallbackChain()`. */
+export interface FallbackChainOptions {
+  /** The breaker that each model gets which brings no policy. Default: 4 failures in a row, 5 minutes (R120). */
+  readonly breaker?: Omit<CircuitBreakerOptions, 'name'> | undefined;
+  /** The policy under which a model is called, in place of a breaker alone: retry, breaker, timeout. Default: none. */
+  readonly policyFor?: ((name: string) => Policy | undefined) | undefined;
+  /** With every breaker open: try the one that has the least to wait, or fail at once. Default: `try_least_bad`. */
+  readonly whenAllUnhealthy?: 'try_least_bad' | 'fail' | undefined;
+  /** After a safety filter's refusal: that is the answer, or the next model is asked. Default: `stop`. */
+  readonly whenFiltered?: 'stop' | 'next' | undefined;
+}
+
+const breakerDefaults: CircuitBreakerOptions = { consecutive: 4, cooldownMs: 300_000 };
+
+/** The defaults of `modelFallbackChain()`. */
+export const fallbackChainDefaults: Defaults<FallbackChainOptions, Exclude<keyof FallbackChainOptions, 'policyFor'>> = {
+  breaker: breakerDefaults,
+  whenAllUnhealthy: 'try_least_bad',
+  whenFiltered: 'stop',
+};
+
+/** How one model of a chain is called. */
+export interface ChainModelOptions {
+  /** The policy under which this model is called, in place of the chain's. */
+  readonly policy?: Policy | undefined;
+}
+
+/** What a caller may say about one call of a chain. */
+export interface ChainCallOptions extends GenerateOptions {
+  /** The time for all models together, in milliseconds from now. Default: none. */
+  readonly deadlineMs?: number | undefined;
+  /** The call that this one is a part of. */
+  readonly context?: CallContext | undefined;
+}
+
+/** The guide's keys (R116), and what a gateway needs besides. */
+export interface FallbackResult {
+  readonly generated_text: string;
+  readonly model_used: string;
+  readonly was_fallback: boolean;
+  readonly usage?: Usage;
+  readonly finish_reason?: string;
+  /** The model's own answer, where it speaks OpenAI's dialect. */
+  readonly raw?: Readonly<Record<string, unknown>>;
+  /** What failed before. */
+  readonly attempts: readonly AttemptReport[];
+}
+
+/** A stream whose first content has arrived. It must be read to its end, left, or aborted. */
+export interface FallbackStream {
+  readonly model_used: string;
+  readonly was_fallback: boolean;
+  readonly attempts: readonly AttemptReport[];
+  readonly stream: AsyncIterable<Delta>;
+}
+
+/** A model of the chain, as it stands. */
+export interface ChainModel {
+  readonly name: string;
+  readonly is_fallback: boolean;
+  readonly priority: number;
+  /** Of the chain's own breaker; undefined for a model under a policy of its own. */
+  readonly state: CircuitBreaker['state'] | undefined;
+}
+
+/** A primary model and those that stand in for it. */
+export interface ModelFallbackChain {
+  /** Sets the model that is asked first; an earlier one leaves the chain. */
+  addPrimaryModel(model: TextModel, name: string, options?: ChainModelOptions): ModelFallbackChain;
+  /** Adds a model that is asked when those before it have failed: lower priorities first, then the older ones. */
+  addFallbackModel(model: TextModel, name: string, priority?: number, options?: ChainModelOptions): ModelFallbackChain;
+  /** Asks one model after the other until one answers. */
+  generateWithFallback(input: string | ChatRequest, options?: ChainCallOptions): Promise<FallbackResult>;
+  /** The same for a stream: settles with the first content, after which nobody else is asked. */
+  streamWithFallback(input: string | ChatRequest, options?: ChainCallOptions): Promise<FallbackStream>;
+  /** The models in the order in which they are asked. */
+  readonly models: readonly ChainModel[];
+}
+
+/**
+ * Models that stand in for each other.
+ *
+ * Any failure of a model leads to the next; a fault of the caller's ends the call, except that an input which is too
+ * long may still fit a model that declares a larger window. A breaker per model leaves out, at no cost, those that have
+ * kept failing. One deadline holds for all. A stream changes models only before its first content: after that its
+ * failure is its reader's.
+ *
+ * @throws RangeError for a bad option.
+ */
+export function modelFallbackChain(
+  options: FallbackChainOptions = {},
+  runtime: Runtime = systemRuntime,
+): ModelFallbackChain {
+  const { policyFor, whenAllUnhealthy, whenFiltered } = withDefaults(fallbackChainDefaults, options);
+  const breaker = withDefaults(breakerDefaults, options.breaker ?? {});
+  assertOneOf('whenAllUnhealthy', whenAllUnhealthy, ['try_least_bad', 'fail']);
+  assertOneOf('whenFiltered', whenFiltered, ['stop', 'next']);
+  circuitBreaker(breaker, runtime); // A bad option is refused here, and not by the first model.
+  let members: readonly Member[] = [];
+
+  function member(
+    model: TextModel,
+    name: string,
+    place: Pick<Member, 'isFallback' | 'priority'>,
+    own?: Policy,
+  ): Member {
+    if (typeof name !== 'string' || name === '') throw badOption('name', 'must be a name', name);
+    if (typeof model?.generate !== 'function') throw badOption('model', 'must have a generate function', typeof model);
+    const given = own ?? policyFor?.(name);
+    if (given !== undefined) return { name, model, ...place, policy: given, breaker: undefined };
+    const made = circuitBreaker({ ...breaker, name }, runtime);
+    return { name, model, ...place, policy: made, breaker: made };
+  }
+
+  function ask<T>(work: Ask<T>, scope: CallContext): Promise<Answer<T>> {
+    if (members.length === 0) throw new RangeError('modelFallbackChain needs at least one model, got none');
+    return walk(members, work, scope, { whenAllUnhealthy, whenFiltered });
+  }
+
+  const chain: ModelFallbackChain = {
+    addPrimaryModel(model, name, { policy } = {}) {
+      const fallbacks = members.filter(({ isFallback }) => isFallback);
+      assertUnique(name, fallbacks);
+      members = [member(model, name, { isFallback: false, priority: 0 }, policy), ...fallbacks];
+      return chain;
+    },
+    addFallbackModel(model, name, priority = 1, { policy } = {}) {
+      if (!Number.isFinite(priority)) throw badOption('priority', 'must be a finite number', priority);
+      assertUnique(name, members);
+      const added = member(model, name, { isFallback: true, priority }, policy);
+      members = [...members, added].sort(
+        (a, b) => Number(a.isFallback) - Number(b.isFallback) || a.priority - b.priority,
+      );
+      return chain;
+    },
+    async generateWithFallback(input, callOptions = {}) {
+      const scope = createContext(callOptions, runtime);
+      try {
+        const generate: Ask<TextResult> = async (model, attempt) =>
+          model.generate(input, optionsFor(callOptions, attempt));
+        const answer = await ask(generate, scope);
+        answered(answer, scope);
+        return resultOf(answer);
+      } finally {
+        scope.release();
+      }
+    },
+    async streamWithFallback(input, callOptions = {}) {
+      const scope = createContext(callOptions, runtime);
+      try {
+        const open: Ask<AsyncIterable<Delta>> = (model, attempt) =>
+          openStream(model, input, optionsFor(callOptions, attempt));
+        const answer = await ask(open, scope);
+        const stream = watchStream(answer.value, {
+          attempt: scope,
+          ended(end) {
+            scope.release();
+            if (end.kind === 'completed') answered(answer, scope);
+            else if (end.kind === 'failed' && !scope.aborted) failedLate(answer, modelFailure(end.error), scope);
+          },
+        });
+        return { ...usedBy(answer), stream };
+      } catch (error) {
+        scope.release();
+        throw error;
+      }
+    },
+    get models() {
+      return members.map(({ name, isFallback, priority, breaker: own }) => {
+        return { name, is_fallback: isFallback, priority, state: own?.state };
+      });
+    },
+  };
+  return chain;
+}
+
+function assertUnique(name: string, members: readonly Member[]): void {
+  if (members.some((other) => other.name === name)) throw badOption('name', 'must be new to the chain', name);
+}
+
+function optionsFor(callOptions: ChainCallOptions, attempt: CallContext): GenerateOptions {
+  const { deadlineMs: _deadlineMs, context: _context, ...options } = callOptions;
+  return { ...options, signal: attempt.signal, correlationId: attempt.correlationId };
+}
+
+function usedBy({
+  member,
+  attempts,
+}: Answer<unknown>): Pick<FallbackStream, 'model_used' | 'was_fallback' | 'attempts'> {
+  return { model_used: member.name, was_fallback: member.isFallback, attempts };
+}
+
+function resultOf(answer: Answer<TextResult>): FallbackResult {
+  const { text, usage, finishReason, raw } = asGeneration(answer.value);
+  return {
+    generated_text: text,
+    ...usedBy(answer),
+    ...(usage === undefined ? {} : { usage }),
+    ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
+    ...(raw === undefined ? {} : { raw }),
+  };
+}
+
+function answered({ member, startedAt }: Answer<unknown>, scope: CallContext): void {
+  const ms = scope.runtime.clock.now() - startedAt;
+  scope.emit({ type: 'model.answered', model: member.name, ms, wasFallback: member.isFallback });
+}
+
+function failedLate({ member, startedAt }: Answer<unknown>, { errorType }: ModelError, scope: CallContext): void {
+  const ms = scope.runtime.clock.now() - startedAt;
+  scope.emit({ type: 'model.failed', model: member.name, errorType, ms });
+}
