@@ -175,7 +175,7 @@ describe('upstreams in a configuration', () => {
       stream('Par', 'is.'),
       { kind: 'json', body: completion('Paris.') },
     ]);
-    const dead = await scriptedUpstream([]);
+    const dead = await scriptedUpstream([{ kind: 'hang' }]);
     const { url: deadUrl } = dead;
     await dead.close();
     const gateway = await startGateway({

@@ -29,7 +29,7 @@ export interface ChuteOptions<State extends object = Record<string, unknown>> {
   readonly heartbeatMs?: number;
   /** The time for a whole request, in milliseconds; a caller may ask for less. Default: none. */
   readonly deadlineMs?: number;
-  /** Asked before any cord that has no guard of its own. Default: everybody may come in. */
+  /** Asked before any cord that has no guard of its own, and where there is no cord. Default: everybody may come in. */
   readonly guard?: Guard;
   /** Called once per request, when its answer is ready; for a stream, when it has ended. */
   readonly onRequest?: (summary: RequestSummary) => void;
@@ -98,6 +98,7 @@ export function createChute<State extends object = Record<string, unknown>>(
       errors: options.errorHandler ?? createErrorHandler({ logger, profile }, runtime),
       heartbeatMs: limit('heartbeatMs', options.heartbeatMs ?? chuteDefaults.heartbeatMs),
       deadlineMs: limit('deadlineMs', options.deadlineMs ?? chuteDefaults.deadlineMs),
+      guard,
       assertReady: () => lifecycle.assertReady(),
       dialectNear: (path): Dialect => (openAiFolders.has(folder(path)) ? 'openai' : 'native'),
       ...(onRequest === undefined ? {} : { onRequest }),
@@ -118,7 +119,7 @@ export function createChute<State extends object = Record<string, unknown>>(
         dialect,
         framing: cord.stream ?? 'sse',
         bodyLimitBytes: limit('bodyLimitBytes', cord.bodyLimitBytes ?? bodyLimit),
-        guard: cord.guard ?? guard,
+        guard: cord.guard,
         handler: cord.handler,
       });
       if (dialect === 'openai') openAiFolders.add(folder(path));

@@ -36,8 +36,8 @@ export interface CordCall<State, Input> {
 /** A request that is about to be let in: after routing, before its body is read. */
 export interface GuardCall {
   readonly request: ExchangeRequest;
-  /** The cord's path as it was declared. */
-  readonly route: string;
+  /** The cord's path as it was declared; `undefined` where no cord has that path. */
+  readonly route: string | undefined;
   readonly correlationId: string;
   readonly notes: Record<string, unknown>;
 }

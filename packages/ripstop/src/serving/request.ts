@@ -7,7 +7,7 @@ import type { ErrorType } from '../errors/error-types.js';
 import { InvalidInputError } from '../errors/input-errors.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
-import type { Cord, CordCall, Reply } from './cord.js';
+import type { Cord, CordCall, Guard, Reply } from './cord.js';
 import { requestCorrelationId } from './correlation.js';
 import type { ErrorHandler, ErrorScope } from './error-handler.js';
 import { type ExchangeRequest, type ExchangeResponse, isResponse, respond } from './exchange.js';
@@ -42,6 +42,8 @@ export interface RequestSettings {
   readonly errors: ErrorHandler;
   readonly heartbeatMs: number;
   readonly deadlineMs: number;
+  /** Asked before everything that has no guard of its own, paths that do not exist included. */
+  readonly guard?: Guard | undefined;
   /** Throws while no request may come in. */
   readonly assertReady: () => void;
   /** What a path that no cord has is answered in. */
@@ -91,7 +93,7 @@ class RequestRun {
     return { status, headers: { ...headers, 'x-correlation-id': this.correlationId }, body };
   }
 
-  private routed(): Promise<ExchangeResponse> | ExchangeResponse {
+  private async routed(): Promise<ExchangeResponse> {
     const { method, path } = this.request;
     this.dialect = this.settings.dialectNear(path);
     const match = this.settings.router.match(method, path);
@@ -103,8 +105,11 @@ class RequestRun {
       case 'wrong_method':
         this.route = match.pattern;
         this.dialect = match.target.dialect;
+        await this.guarded(this.settings.guard);
         return this.wrongMethod(match.allowed);
       case 'unknown':
+        // Which paths there are is told to those who may come in.
+        await this.guarded(this.settings.guard);
         throw new InvalidInputError('There is nothing at this path', { status: 404 });
     }
   }
@@ -138,7 +143,7 @@ class RequestRun {
   private async work(cord: Cord, params: CordCall<never, never>['params'], context: RootScope): Promise<unknown> {
     const { request, correlationId, reply, settings } = this;
     settings.assertReady();
-    await cord.guard?.({ request, route: cord.route, correlationId, notes: reply.notes });
+    await this.guarded(cord.guard ?? settings.guard);
     const input = (await readInput(request, cord)) as never;
     const call: CordCall<never, never> = {
       input,
@@ -158,6 +163,11 @@ class RequestRun {
     if (!isResponse(result)) return result;
     this.inFull = result;
     return isStream(result.body) ? result.body : undefined;
+  }
+
+  private async guarded(guard: Guard | undefined): Promise<void> {
+    const { request, route, correlationId, reply } = this;
+    await guard?.({ request, route, correlationId, notes: reply.notes });
   }
 
   /** Milliseconds that the whole request may take: the chute's limit, or the caller's if that is less. */
