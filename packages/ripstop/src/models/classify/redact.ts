@@ -1,0 +1,102 @@
+/**
+ * A provider's sentence, made safe to show: no keys, hosts, addresses, ids of organisations, and nothing of the prompt.
+ *
+ * Rather too much is taken out than too little; a reader loses a word, never the meaning.
+ */
+
+/** Longest message that is shown. */
+export const longestMessage = 500;
+/** Read no further than this: more than is shown, since links shrink. */
+const longestRead = 2_000;
+
+const hidden = '[…]';
+
+interface Secret {
+  readonly pattern: RegExp;
+  readonly instead: string;
+  /** What a text, in lower case, must hold to be worth a try. */
+  readonly mark?: string | RegExp;
+}
+
+/** Patterns begin at a rare character and look behind for the word before it: sentences are mostly plain letters. */
+const secrets: readonly Secret[] = [
+  // What stands after a word for a secret, in any form.
+  { pattern: /(?<=\bbearer |\bbasic )(?!auth|token|header)[^\s"',;]{4,}/gi, instead: hidden, mark: /b(?:earer|asic) / },
+  {
+    pattern:
+      /([:=](?<=\b(?:token|key|authorization|password|secret)\)?(?: provided| supplied)?["']? ?[:=]) ?["']?)[^\s"',;]{4,}/gi,
+    instead: `$1${hidden}`,
+  },
+  { pattern: /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, instead: '[email]', mark: '@' },
+  { pattern: /\b[a-z][a-z0-9+.-]{1,12}:\/\/[^\s"'`<>)\]}]+/gi, instead: '[link]', mark: '://' },
+  { pattern: /\barn:[a-z-]+:[^\s"'`,)]+/gi, instead: '[arn]', mark: 'arn:' },
+  // Keys as the providers shape them, whole or with a masked middle; ids of organisations, projects, users, requests.
+  {
+    pattern:
+      /[-_](?<=\b(?:[sprac]k|key|cpk|gsk|hf|r8|fw|pplx|xai|nvapi|tgp|csk|glm|gh[po]|github_pat|glpat|xox[abp])[-_])[\w*.…-]{3,}/gi,
+    instead: `-${hidden}`,
+  },
+  {
+    pattern:
+      /[-_](?<=\b(?:org|proj|user|usr|acct|account|team|req|request|msg|resp|chatcmpl|ws|workspace|cus|sub|inv)[-_])(?=[\w-]{0,40}\d|[\w-]{12})[\w-]{4,}/gi,
+    instead: `-${hidden}`,
+  },
+  { pattern: /\b(?:AIza|AKIA|ASIA|eyJ)[\w.-]{8,}/g, instead: hidden },
+  { pattern: /(?<![\w-])[\w-]*\*{2,}[\w*-]*/g, instead: hidden, mark: '**' },
+  { pattern: /(?<![\w-])[\w-]{2,}\.{3,}[\w-]{2,}/g, instead: hidden, mark: '...' },
+  {
+    pattern: /\d(?<=\b(?:account|organi[sz]ation|team|tenant|user|customer|principal)(?: ?id)?[:= ]{1,3}["']?\d)\d{5,}/gi,
+    instead: hidden,
+  },
+  // Machines and files.
+  { pattern: /\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b/g, instead: '[host]' },
+  {
+    pattern:
+      /(?<![\w:])\[?(?:[\da-f]{1,4}:){0,6}(?:[\da-f]{1,4}:[\da-f]{1,4}:[\da-f]{1,4}|:[\da-f]{1,4})\]?(?::\d+)?/gi,
+    instead: '[host]',
+    mark: /::|:[\da-f]{1,4}:[\da-f]{1,4}:/,
+  },
+  {
+    pattern:
+      /(?<![\w.-])[\w-]+(?:\.[\w-]+){0,6}\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|localdomain|lan|corp|svc|test|example|invalid|cn|co|eu|de|uk|us|info|tech|xyz)\b(?::\d+)?(?:\/[^\s"'`<>)]*)?/gi,
+    instead: '[host]',
+    mark: /\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|lan|corp|svc|test|example|invalid|cn|co|eu|de|uk|us|info|tech|xyz)/,
+  },
+  { pattern: /\blocalhost(?::\d+)?(?:\/[^\s"'`<>)]*)?/gi, instead: '[host]', mark: 'localhost' },
+  {
+    pattern: /(?<![\w.])\/(?:usr|home|root|var|opt|etc|tmp|mnt|data|app|models?|srv|workspace|Users)\/[^\s"'`:,)]+/g,
+    instead: '[path]',
+    mark: '/',
+  },
+  // What no word looks like: a very long run (keys, UUIDs, addresses).
+  { pattern: /[\w-]{32,}/g, instead: hidden },
+  // What was sent: values that validators echo, and long quotations.
+  {
+    pattern:
+      /([:=](?<=\b(?:input_value|input|flagged_input|received|value|prompt)["']? ?[:=]) ?)(?:"[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\])/gi,
+    instead: `$1${hidden}`,
+  },
+  { pattern: /"[^"]{48,}"|(?<!\w)'[^']{48,}'(?!\w)|`[^`]{48,}`/g, instead: hidden },
+];
+
+/** Makes a sentence safe to show, at most 500 characters long. Empty where nothing is left to say. */
+export function redact(sentence: string): string {
+  let text = readable(sentence);
+  const lower = text.toLowerCase();
+  for (const secret of secrets) {
+    if (isMarked(lower, secret.mark)) text = text.replace(secret.pattern, secret.instead);
+  }
+  return text.length <= longestMessage ? text : `${text.slice(0, longestMessage - 1)}…`;
+}
+
+function isMarked(lower: string, mark: string | RegExp | undefined): boolean {
+  if (mark === undefined) return true;
+  return typeof mark === 'string' ? lower.includes(mark) : mark.test(lower);
+}
+
+/** One line, without control characters; a cut goes between words, so that no part of a key survives at the edge. */
+function readable(sentence: string): string {
+  const cut = sentence.length > longestRead ? sentence.slice(0, longestRead).replace(/\S*$/, '') : sentence;
+  // eslint-disable-next-line no-control-regex -- they have no place in a message
+  return cut.replace(/[\u0000-\u001f\u007f]\s*|\s{2,}/g, ' ').trim();
+}
