@@ -45,9 +45,9 @@ function html(version: string, nonce: string): string {
     <label for="prompt">Try the model</label>
     <textarea id="prompt" rows="3" maxlength="20000" required>What is a circuit breaker?</textarea>
     <div class="row">
-      <label>Model <select id="model"></select></label>
-      <label>At most <input id="max-tokens" type="number" min="1" max="4096" value="60"> tokens</label>
-      <label id="key-field" hidden>Key <input id="key" type="password" autocomplete="off"></label>
+      <span><label for="model">Model</label> <select id="model"></select></span>
+      <span><label for="max-tokens">At most</label> <input id="max-tokens" type="number" min="1" max="4096" value="60"> tokens</span>
+      <span id="key-field" hidden><label for="key">Key</label> <input id="key" type="password" autocomplete="off"></span>
       <button id="send" type="submit">Send</button>
       <button id="stop" type="button" disabled>Stop</button>
     </div>
