@@ -7,7 +7,7 @@ import { parseDuration, parseSize } from '../../packages/gateway/src/config/unit
 
 const page = await readFile(fileURLToPath(new URL('../../docs/gateway.md', import.meta.url)), 'utf8');
 const rows = new Map(
-  [...page.matchAll(/^\| `((?:server|upstreams|models)\.[^`]+)` \| ([^|]*) \|/gm)].map(([, key, value]) => [
+  [...page.matchAll(/^\| `((?:server|upstreams|models)\.[^`]+)` \|([^|]*)\|/gm)].map(([, key, value]) => [
     key ?? '',
     (value ?? '').replaceAll('`', '').trim(),
   ]),

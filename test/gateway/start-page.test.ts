@@ -45,7 +45,8 @@ describe.skipIf(missing)(`the start page in a browser (needs ${executablePath})`
     expect(await page.locator('#answer').textContent()).toMatch(/call|service/);
     expect(await page.locator('#facts').textContent()).toContain('local');
     expect(await page.locator('#state').textContent()).toBe('ready');
-    if (process.env['SCREENSHOT'] !== undefined) await page.screenshot({ path: process.env['SCREENSHOT'], fullPage: true });
+    if (process.env['SCREENSHOT'] !== undefined)
+      await page.screenshot({ path: process.env['SCREENSHOT'], fullPage: true });
     expect(complaints).toEqual([]);
   });
 

@@ -24,6 +24,8 @@ export interface Served {
 }
 
 export interface ChainOptions extends GenerateOptions {
+  /** The time for all upstreams together, in milliseconds from now. */
+  readonly deadlineMs?: number;
   readonly context: CallContext;
   /** Told once, before the first word of the answer. */
   readonly served: (facts: Served) => void;

@@ -26,7 +26,7 @@ export function addChatCompletions(chute: Chute<object>, chains: Chains, { clock
       const chain = chains.get(model);
       const created = Math.floor(clock.date().getTime() / 1000);
       const id = `chatcmpl-${newCorrelationId({ clock, random, events })}`;
-      const options = { context, served: told(reply) };
+      const options = { context, deadlineMs: chain.totalMs, served: told(reply) };
       if (stream !== true) {
         const answer = await chain.generate(request as ChatRequest, options);
         return completion(answer, { id, created, model: answer.upstream });

@@ -50,5 +50,5 @@ function overall(states: readonly UpstreamState[], criticalFailures: readonly st
 }
 
 function check({ usable, details }: UpstreamState, timestamp: string): Record<string, unknown> {
-  return { status: usable ? 'healthy' : 'unhealthy', details, duration_ms: 0, timestamp };
+  return { status: usable ? 'healthy' : 'unhealthy', details, timestamp };
 }
