@@ -6,7 +6,7 @@ export interface StopFilter {
   end(): string;
 }
 
-/** Ends an answer before the first of some strings, however they are cut into pieces. */
+/** Ends an answer before the string that is complete first, however the text is cut into pieces. */
 export function stopFilter(stops: readonly string[]): StopFilter {
   let held = '';
   return {
@@ -31,9 +31,18 @@ export function stopFilter(stops: readonly string[]): StopFilter {
   };
 }
 
+/** Where the stop string begins that is complete first; the longest of those that end together. -1: there is none. */
 function firstOf(stops: readonly string[], text: string): number {
-  const found = stops.map((stop) => text.indexOf(stop)).filter((at) => at !== -1);
-  return found.length === 0 ? -1 : Math.min(...found);
+  let start = -1;
+  let end = Number.POSITIVE_INFINITY;
+  for (const stop of stops) {
+    const at = text.indexOf(stop);
+    const endsAt = at + stop.length;
+    if (at === -1 || endsAt > end || (endsAt === end && at >= start)) continue;
+    start = at;
+    end = endsAt;
+  }
+  return start;
 }
 
 /** Length of the longest end of `text` that a stop string begins with. */

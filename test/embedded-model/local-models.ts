@@ -1,0 +1,63 @@
+/** Real local models for tests: the engine's process as it was built, in both of its runtimes. */
+import { fileURLToPath } from 'node:url';
+import type { Runtime } from 'ripstop';
+import type { ChatRequest } from 'ripstop/models';
+import { describe } from 'vitest';
+import { forkEngine } from '../../packages/gateway/src/embedded-model/engine-port.js';
+import { EmbeddedTextModel } from '../../packages/gateway/src/embedded-model/embedded-text-model.js';
+import type { LocalModelOptions } from '../../packages/gateway/src/embedded-model/local-model.js';
+import type { EngineRuntime } from '../../packages/gateway/src/embedded-model/protocol.js';
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+export const modelFile = path('../../packages/gateway/embedded-model/ripstop-tiny.gguf');
+const builtChild = path('../../packages/gateway/dist/embedded-model/engine-child.js');
+const faultyChild = path('faulty-child.mjs');
+
+/** An answer of nothing but chance, 400 tokens long in both runtimes: something to interrupt. */
+export const endless: ChatRequest = {
+  messages: [{ role: 'user', content: 'x' }],
+  temperature: 100,
+  top_p: 1,
+  top_k: 0,
+  seed: 1,
+  max_tokens: 400,
+};
+
+export interface LocalModelSetup {
+  /** Wraps the engine in a process that can be made to hang (SIGHUP) and to eat memory (SIGUSR2). */
+  readonly faulty?: boolean;
+  readonly runtime?: Runtime;
+}
+
+export function localModel(options: LocalModelOptions, { faulty, runtime }: LocalModelSetup = {}): EmbeddedTextModel {
+  const entry = faulty === true ? faultyChild : builtChild;
+  return new EmbeddedTextModel(options, {
+    open: ({ spec }) => () => (listener) => forkEngine(spec, listener, entry),
+    runtime,
+  });
+}
+
+/** Why node-llama-cpp cannot be tested here, or `undefined` where it can. */
+export async function whyNoLlamaCpp(): Promise<string | undefined> {
+  const model = localModel({ engine: 'embedded', runtime: 'llama.cpp' });
+  try {
+    await model.start();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await model.stop();
+  }
+}
+
+/**
+ * The same tests for both runtimes. Where node-llama-cpp does not load, its half is skipped with the reason; under
+ * `CI=true` it runs, and fails.
+ */
+export async function describeRuntimes(define: (runtime: EngineRuntime) => void): Promise<void> {
+  describe('interpreter', () => define('interpreter'));
+  const reason = await whyNoLlamaCpp();
+  const skipped = reason !== undefined && process.env['CI'] !== 'true';
+  describe.skipIf(skipped)(skipped ? `llama.cpp (skipped: ${reason})` : 'llama.cpp', () => define('llama.cpp'));
+}
