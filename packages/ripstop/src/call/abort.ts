@@ -1,5 +1,6 @@
 /** Settling and sleeping under an abort. */
 import type { CallContext, CallScope } from './call.js';
+import { afterCompletedOutcomes } from './completed-first.js';
 import type { Clock, Timer } from './runtime.js';
 import { discardStream, isStream, watchStream } from './stream.js';
 
@@ -13,7 +14,7 @@ export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?
     // An attempt that hears of its abort is aborted for good, so the listener needs no removing once it has run, and
     // an attempt that has settled is dropped with its listener in it.
     attempt.onAbort((reason) => {
-      afterCompletedOutcomes(attempt.depth, () => {
+      afterCompletedOutcomes(attempt, () => {
         limit?.cancel();
         reject(reason);
       });
@@ -56,23 +57,4 @@ export function sleep(clock: Clock, ms: number, context: CallContext): Promise<v
       reject(reason);
     });
   });
-}
-
-/** Steps of the microtask queue that an outcome takes from one layer to the next: a policy and some async functions. */
-const stepsPerLayer = 10;
-const deepestLayer = 8;
-
-/**
- * Runs `action` when every outcome that was complete before now has been delivered: such an outcome is on its way
- * through the microtask queue, and wins over an abort (G4). A layer further out waits longer, so that it hears of the
- * abort from the layers inside, which know more of it.
- */
-function afterCompletedOutcomes(depth: number, action: () => void): void {
-  let stepsLeft = stepsPerLayer * Math.max(1, deepestLayer - depth);
-  const step = (): void => {
-    stepsLeft -= 1;
-    if (stepsLeft === 0) action();
-    else queueMicrotask(step);
-  };
-  queueMicrotask(step);
 }

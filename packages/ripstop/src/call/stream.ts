@@ -1,5 +1,6 @@
 /** Streams as results: a call that returned one is over when the stream is. */
-import type { CallContext } from './call.js';
+import type { CallScope } from './call.js';
+import { afterCompletedOutcomes } from './completed-first.js';
 
 /** How a stream ended. `returned`: its reader had enough and left. */
 export type StreamEnd =
@@ -8,7 +9,7 @@ export type StreamEnd =
 
 export interface StreamWatcher {
   /** Whose abort ends the stream, whether or not its source notices. */
-  readonly attempt?: CallContext;
+  readonly attempt?: CallScope;
   /** Called for every item, before its reader gets it. */
   item?(): void;
   /** Called once, at the end. */
@@ -39,30 +40,46 @@ export function watchStream<S>(stream: S & AsyncStream, watcher: StreamWatcher):
     return stream;
   }
 
-  return new Proxy(stream, {
-    get(target, property) {
-      const member: unknown = Reflect.get(target, property, target);
+  // The proxy stands before a stand-in, since of its own target it would have to show frozen members as they are.
+  return new Proxy(Object.create(stream) as S & AsyncStream, {
+    get(_, property) {
+      const member: unknown = Reflect.get(stream, property, stream);
       if (typeof member !== 'function') return member;
       if (property === Symbol.asyncIterator) {
-        return () => watchIterator((member as () => AsyncIterator<unknown>).call(target), watcher, ended);
+        return () => watchIterator(begin(stream, ended), watcher, ended);
       }
       // An async generator is its own iterator, and may be driven without asking for one.
       if (property === 'next' || property === 'return' || property === 'throw') {
-        const watched = watchIterator(target as unknown as AsyncIterator<unknown>, watcher, ended);
+        const watched = watchIterator(stream as unknown as AsyncIterator<unknown>, watcher, ended);
         return watched[property]?.bind(watched);
       }
-      return member.bind(target) as unknown;
+      return member.bind(stream) as unknown;
     },
+    set: (_, property, value) => Reflect.set(stream, property, value),
   });
+}
+
+function begin(stream: AsyncStream, ended: (end: StreamEnd) => void): AsyncIterator<unknown> {
+  try {
+    return stream[Symbol.asyncIterator]();
+  } catch (error) {
+    ended({ kind: 'failed', error });
+    throw error;
+  }
 }
 
 /** Tells a stream that nobody will read it: it came too late. Whether it hears that is its own business. */
 export function discardStream(stream: AsyncStream): void {
-  const end = async (): Promise<unknown> => {
+  unheard(() => {
     if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]().return?.();
     return stream.locked ? undefined : stream.cancel();
-  };
-  end().catch(() => undefined);
+  });
+}
+
+/** Tells a source to stop, and does not wait for it: it may hang, which is why it is told. */
+function unheard(stop: () => unknown): void {
+  const stopping = async (): Promise<unknown> => stop();
+  stopping().catch(() => undefined);
 }
 
 function watchIterator(
@@ -70,7 +87,7 @@ function watchIterator(
   watcher: StreamWatcher,
   ended: (end: StreamEnd) => void,
 ): AsyncIterableIterator<unknown> {
-  const step = async (advance: Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
+  const step = async (advance: () => Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
     try {
       const result = await orAbort(advance, watcher.attempt);
       if (result.done) ended({ kind: 'completed' });
@@ -78,13 +95,13 @@ function watchIterator(
       return result;
     } catch (error) {
       ended({ kind: 'failed', error });
-      // Only an aborted source is left in mid-air; telling it to stop must not wait for it.
-      if (watcher.attempt?.aborted) void source.return?.().catch(() => undefined);
+      // Only an aborted source is left in mid-air.
+      if (watcher.attempt?.aborted) unheard(() => source.return?.());
       throw error;
     }
   };
   return {
-    next: (...value) => step(source.next(...value)),
+    next: (...value) => step(() => source.next(...value)),
     async return(value) {
       ended({ kind: 'returned' });
       return (await source.return?.(value)) ?? { done: true, value };
@@ -110,7 +127,7 @@ function watchWebStream(
     {
       async pull(controller) {
         try {
-          const { done, value } = await orAbort(reader.read(), watcher.attempt);
+          const { done, value } = await orAbort(() => reader.read(), watcher.attempt);
           if (done) {
             ended({ kind: 'completed' });
             controller.close();
@@ -120,7 +137,7 @@ function watchWebStream(
           }
         } catch (error) {
           ended({ kind: 'failed', error });
-          if (watcher.attempt?.aborted) void reader.cancel(error).catch(() => undefined);
+          if (watcher.attempt?.aborted) unheard(() => reader.cancel(error));
           controller.error(error);
         }
       },
@@ -134,11 +151,16 @@ function watchWebStream(
 }
 
 /** The outcome, or the reason of the abort if that comes first. Nobody is told to stop: the signal does that. */
-export function orAbort<T>(advance: Promise<T>, attempt: CallContext | undefined): Promise<T> {
-  if (attempt === undefined) return advance;
+export /** What `advance` brings, unless an abort comes first. An iterator written by hand may bring it without a promise. */
+async function orAbort<T>(advance: () => Promise<T>, attempt: CallScope | undefined): Promise<T> {
+  if (attempt === undefined) return advance();
+  if (attempt.aborted) throw attempt.reason;
+  const advancing = Promise.resolve(advance());
   return new Promise<T>((resolve, reject) => {
-    const stopListening = attempt.onAbort(reject);
-    advance.then(
+    const stopListening = attempt.onAbort((reason) => {
+      afterCompletedOutcomes(attempt, () => reject(reason));
+    });
+    advancing.then(
       (result) => {
         stopListening();
         resolve(result);

@@ -104,7 +104,7 @@ describe('a value and an abort in the same tick', () => {
         return { cancel: () => undefined };
       };
       const work = deferred<string>();
-      const outcome = make({ ...rest, clock: { ...clock, after } } as VirtualRuntime).execute(() => work.promise);
+      const outcome = make({ ...rest, clock: { ...clock, after } }).execute(() => work.promise);
       await clock.advance(1);
       work.resolve('done');
       for (const action of actions) action();

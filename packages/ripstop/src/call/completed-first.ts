@@ -1,0 +1,20 @@
+import type { CallScope } from './call.js';
+
+/** Steps of the microtask queue that an outcome takes from one layer to the next: a policy and some async functions. */
+const stepsPerLayer = 10;
+const deepestLayer = 8;
+
+/**
+ * Runs `action`, which ends `attempt` because of an abort, when every outcome that was complete before now has been
+ * delivered: such an outcome is on its way through the microtask queue, and wins (G4). A layer further out waits
+ * longer, so that it hears of the abort from the layers inside, which know more of it.
+ */
+export function afterCompletedOutcomes(attempt: CallScope, action: () => void): void {
+  let stepsLeft = stepsPerLayer * Math.max(1, deepestLayer - attempt.depth);
+  const step = (): void => {
+    stepsLeft -= 1;
+    if (stepsLeft === 0) action();
+    else queueMicrotask(step);
+  };
+  queueMicrotask(step);
+}
