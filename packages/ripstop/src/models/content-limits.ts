@@ -1,6 +1,5 @@
 import type { CallScope } from '../call/call.js';
 import { assertPositive } from '../call/options.js';
-import { orAbort } from '../call/stream.js';
 import { CancelledError } from '../errors/rejections.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import type { Delta } from './text-model.js';
@@ -87,19 +86,30 @@ interface Limit {
 }
 
 /** Waits for `outcome` under a limit. When it passes, `attempt` is aborted, and that is the outcome. */
-export async function within<T>(
-  { phase, ms, leftMs = ms }: Limit,
-  outcome: Promise<T>,
-  attempt: CallScope,
-): Promise<T> {
-  const timer = attempt.runtime.clock.after(Math.max(leftMs, 0), () => {
-    attempt.abort(new InferenceTimeoutError(ms, { details: { phase } }));
+export function within<T>({ phase, ms, leftMs = ms }: Limit, outcome: Promise<T>, attempt: CallScope): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = attempt.runtime.clock.after(Math.max(leftMs, 0), () => {
+      attempt.abort(new InferenceTimeoutError(ms, { details: { phase } }));
+    });
+    const stopListening = attempt.onAbort((reason) => {
+      timer.cancel();
+      reject(reason);
+    });
+    const done = (): void => {
+      timer.cancel();
+      stopListening();
+    };
+    outcome.then(
+      (value) => {
+        done();
+        resolve(value);
+      },
+      (error: unknown) => {
+        done();
+        reject(attempt.aborted ? attempt.reason : error);
+      },
+    );
   });
-  try {
-    return await orAbort(outcome, attempt);
-  } finally {
-    timer.cancel();
-  }
 }
 
 async function* tail(source: AsyncIterator<Delta>, attempt: CallScope): AsyncGenerator<Delta, void, undefined> {

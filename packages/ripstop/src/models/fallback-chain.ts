@@ -165,7 +165,6 @@ export function modelFallbackChain(
           openStream(model, input, optionsFor(callOptions, attempt));
         const answer = await ask(open, scope);
         const stream = watchStream(answer.value, {
-          attempt: scope,
           ended(end) {
             scope.release();
             if (end.kind === 'completed') answered(answer, scope);

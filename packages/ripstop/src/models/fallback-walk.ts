@@ -1,6 +1,6 @@
 /** Walking a chain of models: who is asked next, who is left out, and what is told when nobody answers. */
-import type { CallContext } from '../call/call.js';
-import { orAbort } from '../call/stream.js';
+import { settleOrAbort } from '../call/abort.js';
+import { abortable, type CallContext } from '../call/call.js';
 import { errorTypes } from '../errors/error-types.js';
 import { type AttemptReport, ModelError } from '../errors/model-error.js';
 import { ModelOverloadedError } from '../errors/rejections.js';
@@ -163,11 +163,12 @@ class Story {
     );
   }
 
-  private async attempt<T>(member: Member, attempt: CallContext, ask: Ask<T>): Promise<T> {
-    const { clock } = attempt.runtime;
+  private async attempt<T>(member: Member, context: CallContext, ask: Ask<T>): Promise<T> {
+    const { clock } = context.runtime;
+    const attempt = abortable(context);
     const startedAt = clock.now();
     try {
-      return await orAbort(ask(member.model, attempt), attempt);
+      return await settleOrAbort(ask(member.model, attempt), attempt);
     } catch (error) {
       if (!attempt.cancelled) this.attempts.push(report(member, modelFailure(error), clock.now() - startedAt));
       throw error;

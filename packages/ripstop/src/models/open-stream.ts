@@ -19,8 +19,6 @@ export async function openStream(
   if (last === undefined || (!isContent(last) && last.finishReason === undefined)) {
     throw new InvalidResponseError('The model ended its answer before it had said anything');
   }
-  // Whoever asked has gone meanwhile.
-  if (options.signal?.aborted) await source.return?.();
   return resumed(head, source);
 }
 

@@ -79,8 +79,8 @@ export function finishReasons(raw: Json): ReadonlyMap<number, string> {
 
 /** Is the frame an error, in any of the shapes that services send? */
 export function isErrorFrame(event: string | undefined, frame: Json): boolean {
-  if (event === 'error' || isPresent(frame['error']) || frame['type'] === 'error') return true;
-  if (frame['object'] === 'error' || frame['object'] === 'response.failed') return true;
+  if (event === 'error' || isPresent(frame['error'])) return true;
+  if (frame['type'] === 'error' || frame['type'] === 'response.failed' || frame['object'] === 'error') return true;
   const choices = choicesOf(frame);
   if (choices.some((choice) => isPresent(choice['error']) || choice['finish_reason'] === 'error')) return true;
   return !('choices' in frame) && (typeof frame['detail'] === 'string' || typeof frame['message'] === 'string');
