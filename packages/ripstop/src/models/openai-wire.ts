@@ -95,7 +95,7 @@ export function parseJson(text: string): Json | undefined {
   }
 }
 
-export function isJson(value: unknown): value is Json {
+function isJson(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
