@@ -42,7 +42,7 @@ export function policy(name: string, run: PolicyRun, runtime: Runtime = systemRu
 /**
  * Joins policies, the outermost first: `pipeline(retry(), circuitBreaker(), timeout())`.
  *
- * All share one runtime; a policy on the system's runtime joins that of the others.
+ * All that keep time must share one runtime. A policy on the system's runtime may join others, and keeps its own clock.
  *
  * @throws RangeError without a policy, or with policies of two runtimes, whose clocks would disagree.
  */
@@ -116,24 +116,13 @@ function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
   );
 }
 
-const callee: Next<unknown> = (context) => {
-  try {
-    return promised((context as CallScope).callee?.(context));
-  } catch (error) {
-    return Promise.reject(error);
-  }
-};
+const callee: Next<unknown> = guarded((context) => (context as CallScope).callee?.(context));
 
 function link(runs: readonly PolicyRun[], innermost: Next<unknown>): Next<never> {
-  return runs.reduceRight<Next<unknown>>((next, run) => {
-    return (context) => {
-      try {
-        return promised(run(next, context));
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    };
-  }, innermost) as Next<never>;
+  return runs.reduceRight<Next<unknown>>(
+    (next, run) => guarded((context) => run(next, context)),
+    innermost,
+  ) as Next<never>;
 }
 
 function guarded<T>(fn: Call<T>): Next<T> {
