@@ -1,3 +1,4 @@
+import type { CallerSignal } from './caller-signal.js';
 import type { CallEvent } from './events.js';
 import type { Runtime } from './runtime.js';
 
@@ -38,7 +39,7 @@ export interface CallContext {
 /** What a new call may begin with. */
 export interface ContextOptions {
   /** The caller's signal. Its reason passes through untouched. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: CallerSignal | undefined;
   /** The time for the whole call, in milliseconds from now: queueing, retries and fallbacks included. Default: none. */
   readonly deadlineMs?: number | undefined;
   readonly key?: string | undefined;

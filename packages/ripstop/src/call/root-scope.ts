@@ -1,6 +1,6 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type AbortListener, type Call, CallScope, type ContextOptions } from './call.js';
-import { listen, stopListening } from './caller-signal.js';
+import { type CallerSignal, listen, stopListening } from './caller-signal.js';
 import { newCorrelationId } from './correlation-id.js';
 import type { CallEvent } from './events.js';
 import { assertPositive } from './options.js';
@@ -10,7 +10,7 @@ const noOptions: ContextOptions = {};
 
 /** The top of a tree: one call of the caller's, which may be a part of another. */
 export class RootScope extends CallScope {
-  private readonly callerSignal: AbortSignal | undefined;
+  private readonly callerSignal: CallerSignal | undefined;
   private readonly ownKey: string | undefined;
   private readonly ownDeadline: number | undefined = undefined;
   private readonly deadlineTimer: Timer | undefined = undefined;

@@ -126,7 +126,11 @@ class RequestRun {
 
   private async called(cord: Cord, params: CordCall<never, never>['params']): Promise<ExchangeResponse> {
     const scope = createContext(
-      { signal: this.request.signal, deadlineMs: this.deadlineMs(), correlationId: this.correlationId },
+      {
+        signal: this.request.caller ?? this.request.signal,
+        deadlineMs: this.deadlineMs(),
+        correlationId: this.correlationId,
+      },
       this.runtime,
     );
     this.scope = scope;

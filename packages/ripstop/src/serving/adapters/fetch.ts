@@ -2,6 +2,7 @@
 import { type Runtime, systemRuntime } from '../../call/runtime.js';
 import { discardStream } from '../../call/stream.js';
 import { CancelledError } from '../../errors/rejections.js';
+import { Caller } from '../caller.js';
 import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler } from '../error-handler.js';
 import {
@@ -46,9 +47,8 @@ class FetchExchange implements ExchangeRequest {
   readonly path: string;
   readonly query: string;
   readonly headers: RequestHeaders;
-  readonly signal: AbortSignal;
+  readonly caller: Caller = new Caller();
   private readonly request: Request;
-  private readonly controller = new AbortController();
   private body: Promise<Uint8Array> | undefined = undefined;
 
   constructor(request: Request) {
@@ -58,14 +58,17 @@ class FetchExchange implements ExchangeRequest {
     this.path = pathname;
     this.query = search.slice(1);
     this.headers = Object.fromEntries(request.headers);
-    this.signal = this.controller.signal;
     const { signal } = request;
     if (signal.aborted) this.left(signal.reason);
     else signal.addEventListener('abort', () => this.left(signal.reason), { once: true });
   }
 
+  get signal(): AbortSignal {
+    return this.caller.signal;
+  }
+
   left(cause: unknown): void {
-    this.controller.abort(new CancelledError(undefined, { cause }));
+    this.caller.abort(new CancelledError(undefined, { cause }));
   }
 
   readBody(limitBytes: number): Promise<Uint8Array> {
@@ -79,8 +82,8 @@ class FetchExchange implements ExchangeRequest {
     let length = 0;
     const reader = this.request.body?.getReader();
     if (reader === undefined) return new Uint8Array();
-    const leave = (): void => void reader.cancel(this.signal.reason).catch(() => undefined);
-    this.signal.addEventListener('abort', leave, { once: true });
+    const leave = (): void => void reader.cancel(this.caller.reason).catch(() => undefined);
+    this.caller.addEventListener('abort', leave);
     try {
       for (let step = await reader.read(); !step.done; step = await reader.read()) {
         const chunk = step.value as Uint8Array;
@@ -92,11 +95,11 @@ class FetchExchange implements ExchangeRequest {
         chunks.push(chunk);
       }
     } catch (error) {
-      throw this.signal.aborted ? this.signal.reason : error;
+      throw this.caller.aborted ? this.caller.reason : error;
     } finally {
-      this.signal.removeEventListener('abort', leave);
+      this.caller.removeEventListener('abort', leave);
     }
-    if (this.signal.aborted) throw this.signal.reason;
+    if (this.caller.aborted) throw this.caller.reason;
     return joined(chunks, length);
   }
 }
@@ -135,17 +138,17 @@ function readable(exchange: FetchExchange, body: Stream): ReadableStream<Uint8Ar
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const { signal } = exchange;
+        const { caller } = exchange;
         const leave = (): void => {
           stop();
-          controller.error(signal.reason);
+          controller.error(caller.reason);
         };
-        if (signal.aborted) leave();
-        else signal.addEventListener('abort', leave, { once: true });
+        if (caller.aborted) leave();
+        else caller.addEventListener('abort', leave);
       },
       async pull(controller) {
         const { done, value } = await iterator.next();
-        if (exchange.signal.aborted) return;
+        if (exchange.caller.aborted) return;
         if (done === true) controller.close();
         else controller.enqueue(typeof value === 'string' ? utf8.encode(value) : value);
       },

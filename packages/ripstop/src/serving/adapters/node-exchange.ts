@@ -4,6 +4,7 @@ import type { Clock } from '../../call/runtime.js';
 import { InvalidInputError } from '../../errors/input-errors.js';
 import type { ModelError } from '../../errors/model-error.js';
 import { CancelledError } from '../../errors/rejections.js';
+import { Caller } from '../caller.js';
 import {
   assertDeclaredLength,
   bodyTooLarge,
@@ -26,12 +27,12 @@ export class NodeExchange implements ExchangeRequest {
   readonly headers: RequestHeaders;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly caller: Caller = new Caller();
   private readonly options: NodeExchangeOptions;
   private body: Promise<Uint8Array> | undefined = undefined;
-  private controller: AbortController | undefined = undefined;
-  private abortion: { readonly reason: ModelError } | undefined = undefined;
   private brokenBody: ModelError | undefined = undefined;
   private rejectBody: ((error: ModelError) => void) | undefined = undefined;
+  private over = false;
   private whenClosed: (() => void) | undefined = undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: NodeExchangeOptions) {
@@ -43,8 +44,7 @@ export class NodeExchange implements ExchangeRequest {
     this.request = request;
     this.response = response;
     this.options = options;
-    response.once('close', () => this.closed());
-    // A client that is gone shows as `close` too, which is where it is dealt with.
+    // A client that is gone closes the exchange, which is where it is dealt with.
     response.on('error', () => undefined);
   }
 
@@ -53,22 +53,16 @@ export class NodeExchange implements ExchangeRequest {
   }
 
   get signal(): AbortSignal {
-    if (this.controller === undefined) {
-      this.controller = new AbortController();
-      if (this.abortion !== undefined) this.controller.abort(this.abortion.reason);
-    }
-    return this.controller.signal;
+    return this.caller.signal;
   }
 
   /** Is there nobody left to answer? */
   get gone(): boolean {
-    return this.response.destroyed || this.response.closed;
+    return this.over || this.response.destroyed;
   }
 
   abort(reason: ModelError): void {
-    if (this.abortion !== undefined) return;
-    this.abortion = { reason };
-    this.controller?.abort(reason);
+    this.caller.abort(reason);
     this.rejectBody?.(reason);
   }
 
@@ -95,15 +89,17 @@ export class NodeExchange implements ExchangeRequest {
     });
   }
 
-  private closed(): void {
+  /** The answer is complete, or its connection is gone. Idempotent. */
+  close(): void {
+    this.over = true;
     if (!this.response.writableFinished) this.abort(new CancelledError());
     this.whenClosed?.();
   }
 
   private async collect(limitBytes: number): Promise<Uint8Array> {
     assertDeclaredLength(this.headers, limitBytes);
-    const failed = this.brokenBody ?? this.abortion?.reason;
-    if (failed !== undefined) throw failed;
+    if (this.brokenBody !== undefined) throw this.brokenBody;
+    if (this.caller.aborted) throw this.caller.reason;
     const { request, response, options } = this;
     if (options.continueOnRead === 'yes') response.writeContinue();
 

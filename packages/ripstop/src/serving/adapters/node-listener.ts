@@ -6,6 +6,7 @@ import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler } from '../error-handler.js';
 import type { ExchangeHandler, ExchangeResponse } from '../exchange.js';
 import { NodeExchange } from './node-exchange.js';
+import { LiveExchanges } from './node-live.js';
 import { send } from './node-send.js';
 
 /** Options of `nodeListener()`. */
@@ -44,18 +45,19 @@ export function nodeListener(
   options: NodeOptions = {},
   runtime: Runtime = systemRuntime,
 ): NodeListener {
-  const answer = createAnswerer(handler, options, runtime);
-  return (request, response) => void answer(request, response, 'no');
+  const answer = createAnswerer(handler, new LiveExchanges(), options, runtime);
+  return (request, response) => answer(request, response, 'no');
 }
 
-export type Answerer = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  continueOnRead: 'yes' | 'no',
-) => NodeExchange;
+export type Answerer = (request: IncomingMessage, response: ServerResponse, continueOnRead: 'yes' | 'no') => void;
 
-/** Answers one request, and hands out the exchange that is doing so. */
-export function createAnswerer(handler: ExchangeHandler, options: NodeOptions, runtime: Runtime): Answerer {
+/** Answers one request; while that lasts it is among the live ones. */
+export function createAnswerer(
+  handler: ExchangeHandler,
+  live: LiveExchanges,
+  options: NodeOptions,
+  runtime: Runtime,
+): Answerer {
   const { bodyTimeoutMs, writeStallMs, lingerMs, ...rest } = withDefaults(nodeDefaults, options);
   for (const [name, value] of Object.entries({ bodyTimeoutMs, writeStallMs, lingerMs })) assertPositive(name, value);
   const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
@@ -94,11 +96,11 @@ export function createAnswerer(handler: ExchangeHandler, options: NodeOptions, r
 
   return (request, response, continueOnRead) => {
     const exchange = new NodeExchange(request, response, { clock, bodyTimeoutMs, continueOnRead });
+    live.add(exchange);
     response.once('finish', () => linger(request));
     answer(exchange).catch((error: unknown) => {
       errors.handle(error, scopeOf(exchange));
       response.destroy();
     });
-    return exchange;
   };
 }

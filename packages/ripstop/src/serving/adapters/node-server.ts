@@ -6,8 +6,8 @@ import { type Runtime, systemRuntime } from '../../call/runtime.js';
 import { ModelOverloadedError } from '../../errors/rejections.js';
 import { createErrorHandler } from '../error-handler.js';
 import type { ExchangeHandler } from '../exchange.js';
-import type { NodeExchange } from './node-exchange.js';
 import { createAnswerer, type NodeOptions, nodeDefaults } from './node-listener.js';
+import { LiveExchanges } from './node-live.js';
 import { answerMalformed } from './node-malformed.js';
 
 /** Options of `serve()`. */
@@ -82,9 +82,9 @@ export async function serve(
   for (const [name, value] of Object.entries({ keepAliveTimeoutMs, headersTimeoutMs })) assertPositive(name, value);
   const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
   const live = new LiveExchanges();
-  const answer = createAnswerer(handler, { ...rest, errorHandler: errors }, runtime);
+  const answer = createAnswerer(handler, live, { ...rest, errorHandler: errors }, runtime);
   const take = (continueOnRead: 'yes' | 'no') => (request: IncomingMessage, response: ServerResponse) => {
-    live.add(answer(request, response, continueOnRead));
+    answer(request, response, continueOnRead);
   };
 
   const server = createServer({
@@ -96,7 +96,7 @@ export async function serve(
   });
   server.on('request', take('no'));
   server.on('checkContinue', take('yes'));
-  server.on('connection', (socket: Socket) => live.connected(socket));
+  server.on('connection', (socket: Socket) => void live.connected(socket));
   server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, { live, errors }));
   await listening(server, port, host);
   server.on('error', (error) => void errors.handle(error, { operation: 'listening' }));
@@ -116,55 +116,6 @@ export async function serve(
       return closed;
     },
   };
-}
-
-/** The requests that are being answered, by connection. */
-export class LiveExchanges {
-  private readonly bySocket = new Map<Socket, Set<NodeExchange>>();
-  private state: 'open' | 'draining' = 'open';
-
-  get count(): number {
-    return this.all().length;
-  }
-
-  connected(socket: Socket): void {
-    this.bySocket.set(socket, new Set());
-    socket.once('close', () => this.bySocket.delete(socket));
-  }
-
-  add(exchange: NodeExchange): void {
-    const { socket } = exchange.request;
-    this.on(socket).add(exchange);
-    if (this.state === 'draining') exchange.response.shouldKeepAlive = false;
-    exchange.response.once('close', () => {
-      this.on(socket).delete(exchange);
-      if (this.state === 'draining') this.endIfIdle(socket);
-    });
-  }
-
-  /** What is being answered on a connection, the oldest first. */
-  on(socket: Socket): Set<NodeExchange> {
-    return this.bySocket.get(socket) ?? new Set();
-  }
-
-  all(): NodeExchange[] {
-    return [...this.bySocket.values()].flatMap((exchanges) => [...exchanges]);
-  }
-
-  /** From now on every connection ends with its last answer. */
-  drain(): void {
-    this.state = 'draining';
-    for (const { response } of this.all()) if (!response.headersSent) response.shouldKeepAlive = false;
-    for (const socket of this.bySocket.keys()) this.endIfIdle(socket);
-  }
-
-  destroyAll(): void {
-    for (const socket of this.bySocket.keys()) socket.destroy();
-  }
-
-  private endIfIdle(socket: Socket): void {
-    if (this.on(socket).size === 0) socket.destroySoon();
-  }
 }
 
 async function close(server: Server, live: LiveExchanges, options: CloseOptions, runtime: Runtime): Promise<void> {

@@ -338,6 +338,30 @@ describe('D64 GW10: clients that leave', () => {
     },
   );
 
+  test('while their second request waits behind the first: both are told, and both sources stopped', async () => {
+    const aborted: string[] = [];
+    const stopped: string[] = [];
+    async function* endless(path: string): AsyncGenerator<string> {
+      try {
+        for (;;) {
+          yield path.repeat(1_000);
+          await tick(5);
+        }
+      } finally {
+        stopped.push(path);
+      }
+    }
+    const server = await listen(({ path, signal }) => {
+      signal.addEventListener('abort', () => aborted.push(path));
+      return Promise.resolve(respond(200, {}, endless(path)));
+    });
+    const client = await rawClient(server.port);
+    client.send('GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n');
+    await client.until('/a/a');
+    client.socket.destroy();
+    await eventually(() => aborted.length === 2 && stopped.length === 2 && server.inFlight === 0);
+  });
+
   test('while the source hangs in a step: it is told to stop, and not waited for', async () => {
     let told = false;
     const hanging: AsyncIterableIterator<string> = {

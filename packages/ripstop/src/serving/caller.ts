@@ -1,0 +1,44 @@
+import type { CallerSignal } from '../call/caller-signal.js';
+
+/** Whoever sent a request: still there, or gone for a reason. A real `AbortSignal` is made only for who asks for one. */
+export class Caller implements CallerSignal {
+  private abortion: { readonly reason: unknown } | undefined = undefined;
+  private controller: AbortController | undefined = undefined;
+  private listeners: Set<() => void> | undefined = undefined;
+
+  get aborted(): boolean {
+    return this.abortion !== undefined;
+  }
+
+  get reason(): unknown {
+    return this.abortion?.reason;
+  }
+
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.abortion !== undefined) this.controller.abort(this.abortion.reason);
+    }
+    return this.controller.signal;
+  }
+
+  /** The first reason stays. */
+  abort(reason: unknown): void {
+    if (this.abortion !== undefined) return;
+    this.abortion = { reason };
+    this.controller?.abort(reason);
+    const { listeners } = this;
+    this.listeners = undefined;
+    if (listeners !== undefined) for (const listener of listeners) listener();
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    if (this.aborted) return;
+    this.listeners ??= new Set();
+    this.listeners.add(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.listeners?.delete(listener);
+  }
+}
