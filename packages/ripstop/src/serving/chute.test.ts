@@ -223,7 +223,7 @@ describe('routes', () => {
   });
 });
 
-describe('R86: what handlers throw', () => {
+describe('R81 R86: what handlers throw', () => {
   test.each([
     ['R88', () => new OutOfMemoryError(), 507],
     ['R89', () => new InferenceTimeoutError(1_000), 504],
@@ -322,6 +322,21 @@ describe('answers', () => {
     expect(await json(hostile)).toMatchObject({ correlation_id: hostile.headers.get('x-correlation-id') });
   });
 
+  test('R82 R85 D65: a summary has the route and monotonic milliseconds, and nothing of the person who asked', async () => {
+    const runtime = virtualRuntime();
+    const chute = service({}, runtime).cord('/users/:id', {
+      handler: async ({ context }) => {
+        await sleep(runtime.clock, 250, context);
+        return 'fine';
+      },
+    }) as Service;
+    const pending = chute.send('POST', '/users/jane', { headers: { 'user-agent': 'janes-laptop' } });
+    await runtime.clock.advance(250);
+    await pending;
+    expect(chute.summaries).toMatchObject([{ route: '/users/:id', method: 'POST', status: 200, ms: 250 }]);
+    expect(JSON.stringify(chute.summaries)).not.toContain('jane');
+  });
+
   test('a listener that throws changes nothing', async () => {
     const onRequest = (): never => {
       throw new Error('metrics down');
@@ -349,6 +364,18 @@ describe('guards', () => {
       errorType: 'authentication_failed',
     });
     expect((await chute.send('POST', '/private/1', { headers: { authorization: 'Bearer k' } })).status).toBe(200);
+  });
+
+  test('tell nobody which paths there are', async () => {
+    for (const [method, path] of [
+      ['GET', '/nowhere'],
+      ['DELETE', '/private/1'],
+    ] as const) {
+      expect((await chute.send(method, path)).status).toBe(401);
+    }
+    const known = { headers: { authorization: 'Bearer k' } };
+    expect((await chute.send('GET', '/nowhere', known)).status).toBe(404);
+    expect((await chute.send('DELETE', '/private/1', known)).status).toBe(405);
   });
 
   test('a cord may have its own', async () => {

@@ -42,6 +42,12 @@ describe('R69 R74: what an error becomes', () => {
     expect(error.correlationId).toBe('abc');
   });
 
+  test('D55: the public message of a typed error is the one that is shown', () => {
+    const { handler } = handlerWith();
+    const error = new OutOfMemoryError({ message: 'Das Modell hat zu wenig Speicher' });
+    expect(bodyOf(handler.respond(error))['error']).toBe('Das Modell hat zu wenig Speicher');
+  });
+
   test('an error without a request gets an id of its own, and keeps the one it has', () => {
     const { handler } = handlerWith();
     expect(handler.handle(new Error('x')).correlationId).toMatch(/^[0-9a-f-]{36}$/);

@@ -162,7 +162,7 @@ describe('the OpenAI envelope', () => {
 });
 
 describe('D63 GW8: frames of streams that have begun', () => {
-  const error = new StreamInterruptedError(undefined, { correlationId: 'abc' });
+  const error = new StreamInterruptedError(undefined, { correlationId: 'abc', details: { tokens_sent: 40 } });
 
   test('native: an error event with the envelope', () => {
     const [event, data, ...rest] = errorFrame(error, 'native', 'sse').split('\n');
@@ -190,7 +190,13 @@ describe('D63 GW8: frames of streams that have begun', () => {
       created: 9,
       model: 'm',
       choices: [{ index: 0, delta: {}, finish_reason: 'error' }],
-      error: { type: 'stream_interrupted', code: 'stream_interrupted', is_retryable: true, correlation_id: 'abc' },
+      error: {
+        type: 'stream_interrupted',
+        code: 'stream_interrupted',
+        is_retryable: true,
+        correlation_id: 'abc',
+        tokens_sent: 40,
+      },
     });
   });
 

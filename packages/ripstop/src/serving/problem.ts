@@ -92,6 +92,7 @@ function openAiError(error: ModelError): Record<string, unknown> {
     ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
     correlation_id: error.correlationId ?? null,
     ...(error.attempts === undefined ? {} : { attempts: error.attempts.map(attemptOnTheWire) }),
+    ...(typeof error.details['tokens_sent'] === 'number' ? { tokens_sent: error.details['tokens_sent'] } : {}),
     ...(Object.keys(error.details).length === 0 ? {} : { details: error.details }),
   };
 }
