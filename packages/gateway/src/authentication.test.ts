@@ -9,6 +9,23 @@ test('without keys everybody may call', () => {
   expect(authenticate({ path: '/status', headers: {} })).toBeUndefined();
 });
 
+test.each([
+  ['a page of another site', { host: '127.0.0.1:8787', 'sec-fetch-site': 'cross-site' }],
+  ['a page of another server of this machine', { host: 'localhost:8787', 'sec-fetch-site': 'same-site' }],
+  ['a name that was made to point here', { host: 'attacker.example:8787', 'sec-fetch-site': 'same-origin' }],
+])('without keys %s may not call', (_, headers) => {
+  const authenticate = authenticator({ keys: [], adminKeys: [] });
+  expect(authenticate({ path: '/generate', headers })).toMatchObject({ status: 403, origin: 'client' });
+});
+
+test.each([
+  ['the own page', { host: '[::1]:8787', 'sec-fetch-site': 'same-origin' }],
+  ['an address typed into the browser', { host: 'localhost:8787', 'sec-fetch-site': 'none' }],
+  ['a program', { host: '127.0.0.1:8787' }],
+])('without keys %s may call', (_, headers) => {
+  expect(authenticator({ keys: [], adminKeys: [] })({ path: '/generate', headers })).toBeUndefined();
+});
+
 test('with keys a caller needs one, as a bearer or as x-api-key', () => {
   const authenticate = authenticator({ keys: ['alpha', 'beta'], adminKeys: [] });
   expect(authenticate({ path: '/generate', headers: bearer('beta') })).toBeUndefined();
@@ -20,7 +37,8 @@ test('with keys a caller needs one, as a bearer or as x-api-key', () => {
 
 test('probes and the page are open to all', () => {
   const authenticate = authenticator({ keys: ['alpha'], adminKeys: ['root'] });
-  for (const path of ['/', '/livez', '/readyz', '/startupz']) expect(authenticate({ path, headers: {} })).toBeUndefined();
+  for (const path of ['/', '/livez', '/readyz', '/startupz'])
+    expect(authenticate({ path, headers: {} })).toBeUndefined();
   expect(authenticate({ path: '/health', headers: {} })).toMatchObject({ status: 401 });
 });
 
@@ -34,5 +52,7 @@ test('with admin keys the inside is for operators, who may also call', () => {
 
 test('a refused key is never told', () => {
   const authenticate = authenticator({ keys: ['alpha'], adminKeys: [] });
-  expect(JSON.stringify(authenticate({ path: '/generate', headers: bearer('canary-key') }))).not.toContain('canary-key');
+  expect(JSON.stringify(authenticate({ path: '/generate', headers: bearer('canary-key') }))).not.toContain(
+    'canary-key',
+  );
 });

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { AuthenticationError, type ModelError, PermissionDeniedError } from 'ripstop';
+import { isLoopback } from './config/load.js';
 import type { ServerConfig } from './config/schema.js';
 
 /** Paths that load balancers and people reach without a key. */
@@ -20,15 +21,30 @@ export function authenticator({ keys, adminKeys }: Pick<ServerConfig, 'keys' | '
   const operators = adminKeys.map(digest);
 
   return ({ path, headers }) => {
+    if (callers.length === 0) return strangerInABrowser(headers);
     const needsOperator = operators.length > 0 && inside.some((root) => path === root || path.startsWith(`${root}/`));
     const needsCaller = keys.length > 0 && !open.has(path);
     if (!needsOperator && !needsCaller) return undefined;
     const key = presentedKey(headers);
-    if (key === undefined) return new AuthenticationError('Send a key: Authorization: Bearer <key>, or x-api-key: <key>');
+    if (key === undefined)
+      return new AuthenticationError('Send a key: Authorization: Bearer <key>, or x-api-key: <key>');
     if (!includes(callers, key)) return new AuthenticationError('The key is not valid');
     if (needsOperator && !includes(operators, key)) return new PermissionDeniedError('This page needs an admin key');
     return undefined;
   };
+}
+
+/**
+ * Without keys the gateway trusts this machine, and a browser runs what other sites wrote: a page of theirs may send
+ * requests here blindly, or make its own name point here. Browsers say which page a request comes from
+ * (W3C Fetch Metadata), and every client says which name it asked for.
+ */
+function strangerInABrowser(headers: Credentials['headers']): ModelError | undefined {
+  const site = headers['sec-fetch-site'];
+  const foreignPage = site === 'cross-site' || site === 'same-site';
+  const name = headers['host']?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  if (!foreignPage && (name === undefined || isLoopback(name))) return undefined;
+  return new PermissionDeniedError('Without server.keys only programs and pages of this machine may call');
 }
 
 function presentedKey(headers: Credentials['headers']): string | undefined {
