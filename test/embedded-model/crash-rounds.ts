@@ -18,7 +18,7 @@ const faults = [
 ] as const;
 
 const maxStallMs = 100;
-const readyPoll = { timeout: 10_000, interval: 10 };
+const readyPoll = { timeout: 30_000, interval: 10 };
 
 export interface CrashReport {
   readonly kills: number;
@@ -30,7 +30,8 @@ export interface CrashReport {
 /** @throws an assertion's error at the first round in which anything but the right thing happens. */
 export async function crashRounds(runtime: EngineRuntime, rounds: number): Promise<CrashReport> {
   const limits = { silenceMs: 1_000, memoryMb: 400 };
-  const model = localModel({ engine: 'embedded', runtime, limits }, { faulty: true });
+  // The machine may be busy with other tests, and a start slow.
+  const model = localModel({ engine: 'embedded', runtime, limits, readyWaitMs: 30_000 }, { faulty: true });
   const idle = idleProcess();
   const stopWatching = watchStalls();
   try {

@@ -27,7 +27,7 @@ const alignment = 32;
 
 export function writeGguf({ version = 3, fields, tensors }: GgufSource): Buffer {
   const names = Object.keys(tensors);
-  const data = names.map((name) => padded(tensorData(tensors[name]!)));
+  const data = names.map((name) => padded(tensorData(tensors[name])));
   const head = [
     Buffer.from('GGUF'),
     u32(version),
@@ -37,7 +37,7 @@ export function writeGguf({ version = 3, fields, tensors }: GgufSource): Buffer 
   ];
   let offset = 0;
   names.forEach((name, index) => {
-    const { shape, type = 0 } = tensors[name]!;
+    const { shape, type = 0 } = tensors[name];
     head.push(text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset));
     offset += data[index]!.length;
   });

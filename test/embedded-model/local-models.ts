@@ -1,18 +1,22 @@
 /** Real local models for tests: the engine's process as it was built, in both of its runtimes. */
 import { fileURLToPath } from 'node:url';
-import type { Runtime } from 'ripstop';
+import { type Runtime, systemRuntime } from 'ripstop';
 import type { ChatRequest } from 'ripstop/models';
 import { describe } from 'vitest';
-import { forkEngine } from '../../packages/gateway/src/embedded-model/engine-port.js';
 import { EmbeddedTextModel } from '../../packages/gateway/src/embedded-model/embedded-text-model.js';
+import { Launcher, type LauncherFiles } from '../../packages/gateway/src/embedded-model/launcher.js';
 import type { LocalModelOptions } from '../../packages/gateway/src/embedded-model/local-model.js';
 import type { EngineRuntime } from '../../packages/gateway/src/embedded-model/protocol.js';
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
 export const modelFile = path('../../packages/gateway/embedded-model/ripstop-tiny.gguf');
-const builtChild = path('../../packages/gateway/dist/embedded-model/engine-child.js');
-const faultyChild = path('faulty-child.mjs');
+/** The programs of both processes, as they were built. */
+export const builtFiles: LauncherFiles = {
+  launcher: path('../../packages/gateway/dist/embedded-model/launcher-child.js'),
+  engine: path('../../packages/gateway/dist/embedded-model/engine-child.js'),
+};
+const faultyFiles: LauncherFiles = { ...builtFiles, engine: path('faulty-child.mjs') };
 
 /** An answer of nothing but chance, 400 tokens long in both runtimes: something to interrupt. */
 export const endless: ChatRequest = {
@@ -30,12 +34,12 @@ export interface LocalModelSetup {
   readonly runtime?: Runtime;
 }
 
-export function localModel(options: LocalModelOptions, { faulty, runtime }: LocalModelSetup = {}): EmbeddedTextModel {
-  const entry = faulty === true ? faultyChild : builtChild;
-  return new EmbeddedTextModel(options, {
-    open: ({ spec }) => () => (listener) => forkEngine(spec, listener, entry),
-    runtime,
-  });
+export function localModel(
+  options: LocalModelOptions,
+  { faulty = false, runtime = systemRuntime }: LocalModelSetup = {},
+): EmbeddedTextModel {
+  const engines = new Launcher(runtime.clock, faulty ? faultyFiles : builtFiles);
+  return new EmbeddedTextModel(options, { engines, runtime });
 }
 
 /** Why node-llama-cpp cannot be tested here, or `undefined` where it can. */

@@ -103,7 +103,7 @@ describe.skipIf(reason !== undefined && process.env['CI'] !== 'true')(`beside ll
   test('nearly every other likely question too', () => {
     // llama.cpp rounds values to 8 and 16 bits, which may tip the scales where several answers are as good.
     const same = ours.slice(facts.length, questions.length).filter(({ answer }, at) => {
-      return theirs[facts.length + at]!.answer === answer;
+      return theirs[facts.length + at].answer === answer;
     });
     expect(same.length).toBeGreaterThanOrEqual(0.75 * (questions.length - facts.length));
   });

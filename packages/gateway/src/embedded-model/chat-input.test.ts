@@ -13,9 +13,7 @@ test('content is a string, or parts of text', () => {
     { type: 'text', text: 'one ' },
     { type: 'text', text: 'two' },
   ];
-  expect(
-    turnsOf(messages({ role: 'developer', content: 'rules' }, { role: 'assistant', content: parts })),
-  ).toEqual([
+  expect(turnsOf(messages({ role: 'developer', content: 'rules' }, { role: 'assistant', content: parts }))).toEqual([
     { role: 'system', text: 'rules' },
     { role: 'assistant', text: 'one two' },
   ]);

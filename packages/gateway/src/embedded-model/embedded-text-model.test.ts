@@ -14,7 +14,9 @@ const outcome = (work: PromiseLike<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-async function collect(stream: AsyncIterable<Delta>): Promise<{ text: string; last: Delta | undefined; deltas: number }> {
+async function collect(
+  stream: AsyncIterable<Delta>,
+): Promise<{ text: string; last: Delta | undefined; deltas: number }> {
   let text = '';
   let last: Delta | undefined;
   let deltas = 0;
@@ -73,7 +75,10 @@ await describeRuntimes((runtime) => {
     });
 
     test('before a stop string, in text and in usage', async () => {
-      const answer = await model.generate('What is the capital of France?', { temperature: 0, stop: [' Par', 'never'] });
+      const answer = await model.generate('What is the capital of France?', {
+        temperature: 0,
+        stop: [' Par', 'never'],
+      });
       expect(answer).toMatchObject({ text: 'The capital of France is', finishReason: 'stop' });
     });
 
@@ -243,7 +248,7 @@ describe('a file that cannot be used', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ripstop-gguf-'));
   afterAll(() => rmSync(folder, { recursive: true }));
   const real = readFileSync(modelFile);
-  const damaged: [string, Buffer | undefined][] = [
+  const damaged: [string, Uint8Array | undefined][] = [
     ['is missing', undefined],
     ['is empty', Buffer.alloc(0)],
     ['is text', Buffer.from('not a model at all, but quite some text '.repeat(100))],

@@ -3,11 +3,12 @@ import { ContextLengthError, ModelError, StreamInterruptedError } from 'ripstop/
 import type { ChatRequest, Delta, GenerateOptions, Generation, TextModel, Usage } from 'ripstop/models';
 import { turnsOf } from './chat-input.js';
 import { DeltaStream } from './delta-stream.js';
-import { forkEngine, type OpenPort } from './engine-port.js';
+import type { EngineSource, OpenPort } from './engine-port.js';
 import { generationOptions } from './generation-options.js';
-import { type LocalModelOptions, type LocalModelPlan, planLocalModel } from './local-model.js';
+import { Launcher } from './launcher.js';
+import { fallBack, type LocalModelOptions, type LocalModelPlan, planLocalModel } from './local-model.js';
 import { memoryIsReadable, residentMemoryMb } from './process-memory.js';
-import type { EngineFacts, EngineRuntime, Finished, GenerationRequest } from './protocol.js';
+import type { EngineFacts, EngineRuntime, EngineSpec, Finished, GenerationRequest } from './protocol.js';
 import { Supervisor } from './supervisor.js';
 import { Turnstile } from './turnstile.js';
 
@@ -30,7 +31,7 @@ export interface LocalModelHealth {
 
 /** What the model stands on; replaced in tests. */
 export interface LocalModelParts {
-  readonly open?: ((plan: LocalModelPlan) => (failedStarts: number) => OpenPort) | undefined;
+  readonly engines?: EngineSource | undefined;
   readonly runtime?: Runtime | undefined;
 }
 
@@ -45,16 +46,16 @@ export class EmbeddedTextModel implements TextModel {
   private readonly runtime: Runtime;
   private readonly supervisor: Supervisor;
   private readonly turnstile: Turnstile;
+  private readonly engines: EngineSource;
 
-  constructor(options: LocalModelOptions, { open = openFork, runtime = systemRuntime }: LocalModelParts = {}) {
+  constructor(options: LocalModelOptions, { runtime = systemRuntime, engines }: LocalModelParts = {}) {
     const plan = planLocalModel(options);
     this.plan = plan;
     this.runtime = runtime;
+    this.engines = engines ?? new Launcher(runtime.clock);
     this.turnstile = new Turnstile(plan, runtime);
-    this.supervisor = new Supervisor(
-      { ...plan, open: open(plan), readMemoryMb: memoryIsReadable ? residentMemoryMb : undefined },
-      runtime,
-    );
+    const readMemoryMb = memoryIsReadable ? residentMemoryMb : undefined;
+    this.supervisor = new Supervisor({ ...plan, open: opener(plan.spec, this.engines), readMemoryMb }, runtime);
   }
 
   /** Window in tokens; unknown until a user's own file has been loaded. */
@@ -71,9 +72,10 @@ export class EmbeddedTextModel implements TextModel {
     await this.supervisor.ready(undefined, 2 * this.plan.limits.startMs);
   }
 
-  /** Ends the process and waits until it is gone. */
-  stop(): Promise<void> {
-    return this.supervisor.stop();
+  /** Ends the process and waits until it is gone. What is under way fails. */
+  async stop(): Promise<void> {
+    await this.supervisor.stop();
+    this.engines.close();
   }
 
   /**
@@ -182,17 +184,10 @@ function interrupted(cause: unknown): StreamInterruptedError {
   return new StreamInterruptedError(undefined, { cause, details: { reason } });
 }
 
-function openFork({ spec }: LocalModelPlan): (failedStarts: number) => OpenPort {
+function opener(spec: EngineSpec, engines: EngineSource): (failedStarts: number) => OpenPort {
   let chosen = spec;
-  return (failedStarts) => (listener) => {
-    // A native library may do worse than fail to load: it may take its process along.
-    if (failedStarts > 0 && chosen.runtime === 'auto') {
-      chosen = {
-        ...spec,
-        runtime: 'interpreter',
-        note: 'node-llama-cpp is installed and ended its process while loading',
-      };
-    }
-    return forkEngine(chosen, listener);
+  return (failedStarts) => {
+    if (failedStarts > 0) chosen = fallBack(chosen);
+    return engines.open(chosen);
   };
 }

@@ -6,7 +6,7 @@ import {
   ModelOverloadedError,
   OutOfMemoryError,
 } from 'ripstop/errors';
-import type { Exit } from './engine-port.js';
+import type { Exit } from './child-process.js';
 
 /** Why an engine process is no more. All but `exited` are our own doing. */
 export type EngineEnd =

@@ -23,7 +23,7 @@ function started({ memoryMb = (): number | undefined => 10 } = {}) {
     { open, limits, readMemoryMb: async () => memoryMb(), onReady: () => undefined, onEnd: (end) => ends.push(end) },
     runtime,
   );
-  const life = lives[0]!;
+  const life = lives[0];
   /** Lets time pass while the process keeps saying that it lives. */
   const passes = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 50) {
@@ -172,7 +172,7 @@ describe('when the process ends by itself', () => {
     ['a signal', { signal: 'SIGSEGV' }, 'generation_failed'],
     ['an exit code', { signal: null, code: 134 }, 'generation_failed'],
     ['V8 out of heap', { signal: 'SIGABRT', lastWords: 'FATAL ERROR: JavaScript heap out of memory' }, 'out_of_memory'],
-    ['C++ out of memory', { signal: 'SIGABRT', lastWords: "what():  std::bad_alloc" }, 'out_of_memory'],
+    ['C++ out of memory', { signal: 'SIGABRT', lastWords: 'what():  std::bad_alloc' }, 'out_of_memory'],
   ])('by %s, every request in flight fails with an error of its own', async (_name, exit, errorType) => {
     const { engine, life, runtime, ends } = started();
     life.ready();

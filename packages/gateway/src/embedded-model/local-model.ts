@@ -70,6 +70,15 @@ export function planLocalModel(options: LocalModelOptions): LocalModelPlan {
   }
 }
 
+/**
+ * What to start after a start that came to nothing. A native library may do worse than fail to load: it may take its
+ * process along. Where the runtime was ours to choose, the interpreter has it from then on.
+ */
+export function fallBack(spec: EngineSpec): EngineSpec {
+  if (spec.runtime !== 'auto') return spec;
+  return { ...spec, runtime: 'interpreter', note: 'node-llama-cpp is installed, but its process ended while loading' };
+}
+
 function assertAboveZero(limits: Readonly<Record<string, number | undefined>>): void {
   for (const [name, value] of Object.entries(limits)) {
     if (value !== undefined && !(value > 0)) throw new RangeError(`${name} must be above 0, got ${value}`);

@@ -33,7 +33,7 @@ test('a request that comes early waits for the engine', async () => {
   const first = supervisor.ready();
   expect(supervisor.status).toBe('starting');
   await runtime.clock.advance(250);
-  lives[0]!.ready();
+  lives[0].ready();
   expect((await first).facts.contextLength).toBe(512);
   expect(supervisor.status).toBe('ready');
   expect(events).toEqual([{ type: 'engine.started', runtime: 'interpreter', pid: 1, ms: 250, at: 250 }]);
@@ -63,8 +63,8 @@ describe('an engine that ends', () => {
     const { lives, supervisor, runtime, events } = supervised();
     supervisor.start();
     for (let life = 0; life < 6; life += 1) {
-      lives[life]!.ready();
-      lives[life]!.exit({ signal: 'SIGSEGV' });
+      lives[life].ready();
+      lives[life].exit({ signal: 'SIGSEGV' });
       expect(supervisor.status).toBe('restarting');
       await runtime.clock.advance(1_000);
     }
@@ -77,11 +77,11 @@ describe('an engine that ends', () => {
   test('serves those who wait once it is back', async () => {
     const { lives, supervisor, runtime } = supervised();
     supervisor.start();
-    lives[0]!.ready();
-    lives[0]!.exit();
+    lives[0].ready();
+    lives[0].exit();
     const waiting = supervisor.ready();
     await runtime.clock.advance(100);
-    lives[1]!.ready();
+    lives[1].ready();
     expect((await waiting).process.pid).toBe(2);
   });
 
@@ -93,13 +93,13 @@ describe('an engine that ends', () => {
     const { lives, supervisor, runtime, events } = all;
     supervisor.start();
     for (let life = 0; life < 4; life += 1) {
-      lives[life]!.ready();
-      lives[life]!.exit();
+      lives[life].ready();
+      lives[life].exit();
       await runtime.clock.advance(1_000);
     }
-    lives[4]!.ready();
+    lives[4].ready();
     await recover(all);
-    lives[4]!.exit();
+    lives[4].exit();
     expect(events.at(-1)).toMatchObject({ type: 'engine.stopped', restartMs: 100 });
   });
 });
@@ -108,7 +108,7 @@ describe('an engine that cannot start', () => {
   test('fails those who wait at once, and those who come while it is retried, until it can', async () => {
     const { lives, supervisor, runtime } = supervised();
     const waiting = [outcome(supervisor.ready()), outcome(supervisor.ready())];
-    lives[0]!.say({ type: 'failed', reason: 'model_file', message: 'The model file cannot be used: it is gone' });
+    lives[0].say({ type: 'failed', reason: 'model_file', message: 'The model file cannot be used: it is gone' });
     const [first, second] = await Promise.all(waiting);
     const expected = {
       errorType: 'model_loading_failed',
@@ -122,19 +122,19 @@ describe('an engine that cannot start', () => {
     expect(await outcome(supervisor.ready())).toMatchObject(expected);
 
     await runtime.clock.advance(100);
-    lives[1]!.ready();
+    lives[1].ready();
     expect((await supervisor.ready()).process.pid).toBe(2);
   });
 
   test('tells its opener how many starts came to nothing', async () => {
     const { lives, supervisor, runtime, failedStarts } = supervised();
     supervisor.start();
-    lives[0]!.exit();
+    lives[0].exit();
     await runtime.clock.advance(1_000);
-    lives[1]!.exit();
+    lives[1].exit();
     await runtime.clock.advance(1_000);
-    lives[2]!.ready();
-    lives[2]!.exit();
+    lives[2].ready();
+    lives[2].exit();
     await runtime.clock.advance(1_000);
     expect(failedStarts).toEqual([0, 1, 2, 0]);
   });
@@ -144,15 +144,15 @@ describe('stop', () => {
   test('kills the engine, waits until it is gone, and leaves no timer', async () => {
     const { lives, supervisor, runtime, events } = supervised();
     supervisor.start();
-    lives[0]!.ready();
+    lives[0].ready();
     let gone = false;
     const stopping = supervisor.stop().then(() => {
       gone = true;
     });
-    expect(lives[0]!.killed).toBe(true);
+    expect(lives[0].killed).toBe(true);
     await runtime.clock.advance(10);
     expect(gone).toBe(false);
-    lives[0]!.exit();
+    lives[0].exit();
     await stopping;
     expect(runtime.clock.pending).toBe(0);
     expect(events.at(-1)).toMatchObject({ type: 'engine.stopped', reason: 'stopped' });
@@ -163,7 +163,7 @@ describe('stop', () => {
   test('ends a wait for a restart, and fails those who wait', async () => {
     const { lives, supervisor, runtime } = supervised();
     supervisor.start();
-    lives[0]!.exit();
+    lives[0].exit();
     const waiting = outcome(supervisor.ready());
     await supervisor.stop();
     expect(await waiting).toMatchObject({ errorType: 'model_overloaded', details: { reason: 'draining' } });

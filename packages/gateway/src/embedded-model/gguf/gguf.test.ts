@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ModelError } from 'ripstop/errors';
 import { describe, expect, test } from 'vitest';
 import { writeGguf } from '../../../../../test/embedded-model/gguf-writer.js';
@@ -131,7 +131,9 @@ describe('a damaged file', () => {
   test('whose tensors lie outside it, overlap by name or have no size is refused', () => {
     const outside = writeGguf({ fields: {}, tensors: { w: { shape: [64], values: [1] } } });
     expect(refusal(() => parse(outside))).toContain('does not lie inside');
-    expect(refusal(() => parse(writeGguf({ fields: {}, tensors: { w: { shape: [0] } } })))).toContain('impossible size');
+    expect(refusal(() => parse(writeGguf({ fields: {}, tensors: { w: { shape: [0] } } })))).toContain(
+      'impossible size',
+    );
     const shape = [2 ** 40, 2 ** 40];
     expect(refusal(() => parse(writeGguf({ fields: {}, tensors: { w: { shape } } })))).toContain('impossible size');
   });

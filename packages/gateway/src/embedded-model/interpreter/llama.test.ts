@@ -84,7 +84,7 @@ test('a matrix of any number of rows is multiplied as by the definition', () => 
     const out = new Float32Array(rows);
     multiply(out, source, vector);
     for (let row = 0; row < rows; row += 1) {
-      const expected = [...vector].reduce((sum, value, at) => sum + value * source.values[row * 6 + at]!, 0);
+      const expected = [...vector].reduce((sum, value, at) => sum + value * source.values[row * 6 + at], 0);
       expect(out[row]).toBeCloseTo(expected, 6);
     }
   }
@@ -96,8 +96,8 @@ test('normalising gives a root mean square of 1, and softmax a sum of 1, even of
   expect(Math.sqrt(out.reduce((sum, value) => sum + value * value, 0) / 16)).toBeCloseTo(1, 5);
   const scores = Float32Array.from([1000, 1001, 999, 5]);
   softmax(scores, 3);
-  expect(scores[0]! + scores[1]! + scores[2]!).toBeCloseTo(1, 6);
-  expect(scores[1]).toBeGreaterThan(scores[0]!);
+  expect(scores[0] + scores[1] + scores[2]).toBeCloseTo(1, 6);
+  expect(scores[1]).toBeGreaterThan(scores[0]);
   expect(scores[3]).toBe(5);
 });
 
@@ -106,7 +106,7 @@ test('shared key and value heads compute what separate copies of them would', ()
   const tokens = [3, 1, 4, 1, 5];
   const shared = run(new Llama(weights), tokens);
   const separate = run(new Llama(unshared(weights)), tokens);
-  shared.forEach((logit, token) => expect(logit).toBeCloseTo(separate[token]!, 6));
+  shared.forEach((logit, token) => expect(logit).toBeCloseTo(separate[token], 6));
 });
 
 test('going back to an earlier position forgets what came after it, bit for bit', () => {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readGguf } from '../gguf/read-file.js';
 import { Tokenizer } from './tokenizer.js';

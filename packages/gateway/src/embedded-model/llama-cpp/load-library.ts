@@ -4,7 +4,7 @@ import { ModelLoadingError } from 'ripstop/errors';
 export type LlamaCppLibrary = typeof NodeLlamaCpp;
 
 /** The version that the engine was tested with; npm checks it as an optional peer dependency. */
-export const llamaCppVersion = '3.21.1';
+const llamaCppVersion = '3.21.1';
 
 /**
  * node-llama-cpp, if it is installed. It is 85 MB of native code, and so nobody gets it who does not ask for it.
