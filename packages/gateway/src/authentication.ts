@@ -21,7 +21,8 @@ export function authenticator({ keys, adminKeys }: Pick<ServerConfig, 'keys' | '
   const operators = adminKeys.map(digest);
 
   return ({ path, headers }) => {
-    if (callers.length === 0) return strangerInABrowser(headers);
+    const stranger = keys.length === 0 ? strangerInABrowser(headers) : undefined;
+    if (stranger !== undefined) return stranger;
     const needsOperator = operators.length > 0 && inside.some((root) => path === root || path.startsWith(`${root}/`));
     const needsCaller = keys.length > 0 && !open.has(path);
     if (!needsOperator && !needsCaller) return undefined;
