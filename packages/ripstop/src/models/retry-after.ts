@@ -8,14 +8,14 @@
  *
  * Sources: RFC 9110 §10.2.3 (Retry-After); google.rpc.RetryInfo; the headers of OpenAI, Anthropic, Azure and Groq.
  */
-import { type HeaderReader, headerReader, type HeadersInput } from './classify/headers.js';
+import { type HeaderReader, headerReader, type HeadersInput, noHeaders } from './classify/headers.js';
 
 /** 7 days. A longer wait is a mistake or an attack. */
 export const longestStatedWaitMs = 7 * 24 * 60 * 60 * 1000;
 
 /** The wait that the headers of an answer state, in milliseconds. `undefined` where they state none. */
 export function retryAfterMs(headers: HeadersInput): number | undefined {
-  return waitInHeaders(headerReader(headers));
+  return waitInHeaders(headerReader(headers) ?? noHeaders);
 }
 
 /** Headers whose only purpose is to state a wait, the most precise first. */
@@ -120,10 +120,10 @@ function retryAfter(value: string | undefined, dateHeader: string | undefined): 
   const seconds = scaled(value, 1000);
   if (seconds !== undefined || !/^[A-Za-z]{3,9},? /.test(value)) return seconds;
   const wait = Date.parse(value) - Date.parse(dateHeader ?? '');
-  return Number.isNaN(wait) ? undefined : capped(Math.max(0, wait));
+  return Number.isNaN(wait) ? undefined : capped(wait);
 }
 
 /** Seconds as binary fractions are a hair off: 9.816 s are 9 816 ms, not 9 817. */
 function capped(ms: number): number {
-  return Math.min(Math.ceil(ms - 1e-6), longestStatedWaitMs);
+  return Math.min(Math.max(0, Math.ceil(ms - 1e-6)), longestStatedWaitMs);
 }

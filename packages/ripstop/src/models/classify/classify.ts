@@ -19,9 +19,9 @@ import { googleVerdict } from './google.js';
 import { member } from './json.js';
 import { networkVerdict } from './network.js';
 import { contextFields, type ContextNumbers, contextNumbers } from './numbers.js';
-import { isHopelessLimit, proseVerdict } from './prose.js';
+import { isDaily, isTooLarge, proseVerdict } from './prose.js';
 import { redact } from './redact.js';
-import { statusVerdict } from './statuses.js';
+import { statusVerdict, tellingVerdict } from './statuses.js';
 import { type Verdict, verdict } from './verdict.js';
 
 export type { ClassifyInput } from './evidence.js';
@@ -47,7 +47,18 @@ export function classify(input: ClassifyInput): ModelError {
 type Step = (evidence: Evidence) => Verdict | undefined;
 
 /** The order of evidence. The first step that knows ends the search. */
-const steps: readonly Step[] = [byCaller, byThrown, byCode, byGoogle, byFinish, byProse, byNumber, byVagueCode, byStatus];
+const steps: readonly Step[] = [
+  byCaller,
+  byThrown,
+  byCode,
+  byGoogle,
+  byFinish,
+  byTellingStatus,
+  byProse,
+  byNumber,
+  byVagueCode,
+  byStatus,
+];
 
 function judge(evidence: Evidence): Verdict {
   for (const step of steps) {
@@ -67,12 +78,14 @@ function byCaller({ callerAborted }: Evidence): Verdict | undefined {
 
 /** An answer with an error status, or with an error inside, tells more than what was thrown while it was read. */
 function byThrown(evidence: Evidence): Verdict | undefined {
-  const { thrown, status, form, layers } = evidence;
-  if (thrown.length === 0 || (status !== undefined && status >= 400)) return undefined;
-  if (form === 'json' && layers.some(({ codes, message }) => codes.length > 0 && message !== undefined)) return undefined;
+  const { thrown, status, roots } = evidence;
+  if (thrown.length === 0 || (status !== undefined && status >= 400) || hasError(roots)) return undefined;
   const sentence = thrown.map(({ message }) => message).join(' ');
   return (
-    networkVerdict(thrown) ?? firstOf(thrown, ({ name }) => codeFacts(name)?.cause) ?? proseVerdict(plain(sentence), undefined) ?? unreachable
+    networkVerdict(thrown) ??
+    firstOf(thrown, ({ name }) => codeFacts(name)?.cause) ??
+    proseVerdict(plain(sentence), undefined) ??
+    unreachable
   );
 }
 
@@ -96,7 +109,12 @@ function byGoogle({ layers, text }: Evidence): Verdict | undefined {
 function byFinish({ roots, status, text, form }: Evidence): Verdict | undefined {
   if (status !== undefined && status >= 400) return undefined;
   if (form === 'text') return spokenFinishVerdict(text);
-  return hasError(roots) ? undefined : firstOf([...roots].reverse(), finishVerdict);
+  return hasError(roots) ? undefined : firstOf(roots.toReversed(), finishVerdict);
+}
+
+/** A few statuses have one meaning only, whatever is said beside them. */
+function byTellingStatus({ status }: Evidence): Verdict | undefined {
+  return status === undefined ? undefined : tellingVerdict(status);
 }
 
 function byProse({ form, text, status }: Evidence): Verdict | undefined {
@@ -181,8 +199,8 @@ function isRetryable(
   const told = header('x-should-retry') ?? header('x-fal-retryable');
   if (told === 'true' || told === 'false') return told === 'true';
   if (retryable !== undefined) return retryable;
-  if (type === 'rate_limited' && isHopelessLimit(text)) return wait !== undefined;
-  return errorTypes[type].retryable;
+  if (type !== 'rate_limited') return errorTypes[type].retryable;
+  return !isTooLarge(text) && (wait !== undefined || !isDaily(text));
 }
 
 /** Headers are made for it; of a body's field and its sentence, which may disagree, the longer counts. */
@@ -199,7 +217,7 @@ const withNumbers: ReadonlySet<ErrorType> = new Set(['context_length_exceeded', 
 
 /** A rate limit's numbers are context numbers only where one request is too large for it. */
 function statedNumbers({ layers, text }: Evidence, type: ErrorType): ContextNumbers {
-  if (!withNumbers.has(type) || (type === 'rate_limited' && !text.includes('too large'))) return {};
+  if (!withNumbers.has(type) || (type === 'rate_limited' && !isTooLarge(text))) return {};
   for (const { object } of layers) {
     const fields = contextFields(object);
     if (fields.limit !== undefined) return fields;

@@ -62,7 +62,7 @@ const specific: Partial<Record<ErrorType, string>> = {
     insufficient_memory`,
   generation_failed: `tool_use_failed json_validate_failed generation_failed incomplete_generation
     generation_failed_no_content execution_error prediction_error output_parse_failed inference_error
-    image_generation_failed runner_server_error no_media_generated malformed_response`,
+    image_generation_failed runner_server_error NansException no_media_generated malformed_response`,
   upstream_unavailable: `provider_unavailable no_provider_available runner_disconnected runner_connection_refused
     runner_connection_error runner_connection_timeout downstream_service_unavailable database_error no_db_connection`,
   invalid_input: `unsupported_parameter unknown_parameter missing_required_parameter string_above_max_length
@@ -72,7 +72,7 @@ const specific: Partial<Record<ErrorType, string>> = {
     unknown_url method_not_supported not_supported unsupported_media_type bad_request_body data_residency_mismatch`,
   rate_limited: `Throttling Throttled TooManyRequestsException Throttling.AllocationQuota Throttling.RateQuota
     Throttling.BurstRate`,
-  cancelled: `client_closed_request request_cancelled request_canceled client_disconnected`,
+  cancelled: `client_closed_request execution_interrupted request_cancelled request_canceled client_disconnected`,
 };
 
 /** Codes that hint at the cause, where neither a sentence nor a status says more. */
@@ -139,7 +139,23 @@ const numbers: Readonly<Record<string, Partial<Record<ErrorType, string>>>> = {
 
 /** google.rpc.Code, as the `code` of a long-running operation. */
 const rpcStatuses: readonly (number | undefined)[] = [
-  undefined, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
+  undefined,
+  499,
+  500,
+  400,
+  504,
+  404,
+  409,
+  403,
+  429,
+  400,
+  409,
+  400,
+  501,
+  500,
+  503,
+  500,
+  401,
 ];
 
 /** A code without case, punctuation and the endings that mean nothing. */

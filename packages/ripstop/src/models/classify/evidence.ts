@@ -1,8 +1,8 @@
 /** Everything that an answer or a thrown error says, gathered in one place and not yet judged. */
 import { type CodeFacts, codeFacts, statusOfRpc } from './codes.js';
-import { type HeaderReader, headerReader, type HeadersInput } from './headers.js';
+import { type HeaderReader, headerReader, type HeadersInput, noHeaders } from './headers.js';
 import type { Thrown } from './network.js';
-import { effectiveStatus } from './statuses.js';
+import { effectiveStatus, moreTelling } from './statuses.js';
 import { readThrown } from './thrown.js';
 import { type Layer, unwrap, type Unwrapped, unwrapValue } from './unwrap.js';
 
@@ -32,7 +32,7 @@ export interface Evidence {
   readonly codes: readonly CodeFacts[];
   readonly roots: readonly unknown[];
   readonly form: Unwrapped['form'];
-  /** All sentences, innermost first: lower case, no URLs; `_`, quotes and line breaks are blanks. */
+  /** All sentences, innermost first: lower case, no URLs, no quotes; `_` and line breaks are blanks. */
   readonly text: string;
   /** Innermost first; empty where nothing was thrown. */
   readonly thrown: readonly Thrown[];
@@ -44,8 +44,8 @@ export function gather(input: ClassifyInput): Evidence {
   const outerStatus = validStatus(input.status) ?? validStatus(answer?.status);
   const body = typeof input.body === 'string' && input.body !== '' ? input.body : answer?.body;
   const { layers, roots, form } = unwrapAny(body ?? '');
-  const header = headerReader(input.headers ?? answer?.headers);
-  const inward = [...layers, ...headerLayer(header)].reverse();
+  const header = headerReader(input.headers) ?? headerReader(answer?.headers) ?? noHeaders;
+  const inward = [...layers, ...headerLayer(header)].toReversed();
   const codes = readCodes(inward);
   return {
     callerAborted: input.callerAborted === true,
@@ -79,12 +79,14 @@ function validStatus(status: unknown): number | undefined {
 /** Headers that name the error as a field of the body would (AWS, fal). */
 function headerLayer(header: HeaderReader): readonly Layer[] {
   const code = header('x-amzn-errortype') ?? header('x-fal-error-type');
-  return code === undefined ? [] : [{ codes: [code], message: undefined, status: undefined, object: undefined, waitMs: undefined }];
+  return code === undefined
+    ? []
+    : [{ codes: [code], message: undefined, status: undefined, object: undefined, waitMs: undefined }];
 }
 
 interface Codes {
   readonly facts: readonly CodeFacts[];
-  /** The status that the innermost layer with one speaks of, as a number or by a name. */
+  /** The status that the layers speak of, as a number or by a name: the innermost, a telling one before a plain. */
   readonly status: number | undefined;
   /** Codes that no table lists, as words. */
   readonly unlisted: string;
@@ -95,16 +97,16 @@ function readCodes(layers: readonly Layer[]): Codes {
   let found: number | undefined;
   let unlisted = '';
   for (const { status, codes, object } of layers) {
-    found ??= status;
+    found = moreTelling(found, status);
     for (const code of codes) {
       const known = codeFacts(code);
       if (known === undefined) {
         unlisted += ` (${inWords(code)})`;
-        if (object?.code === Number(code)) found ??= statusOfRpc(object.code);
+        if (object?.code === Number(code)) found = moreTelling(found, statusOfRpc(object.code));
         continue;
       }
       facts.push(known);
-      found ??= known.status;
+      found = moreTelling(found, known.status);
     }
   }
   return { facts, status: found, unlisted };
@@ -121,13 +123,14 @@ function plainText(layers: readonly Layer[], unlisted: string): string {
   return plain((text + unlisted).slice(0, maxText));
 }
 
-const gaps = /\s*[_"`“”\n\r\t][\s_"`“”]*|\s{2,}/g;
-
 /** A sentence in the form that the tables of patterns expect. */
 export function plain(text: string): string {
   const lower = text.toLowerCase();
   const unlinked = lower.includes('://') ? lower.replace(/\bhttps?:\/\/\S+/g, ' ') : lower;
-  return (unlinked.includes('’') ? unlinked.replaceAll('’', "'") : unlinked).replace(gaps, ' ').trim();
+  return (unlinked.includes('’') ? unlinked.replaceAll('’', "'") : unlinked)
+    .replace(/["`“”]/g, '')
+    .replace(/[_\s]{2,}|[_\n\r\t]/g, ' ')
+    .trim();
 }
 
 /** `SensitiveContentDetected` is "Sensitive Content Detected"; underscores become blanks with the rest of the text. */

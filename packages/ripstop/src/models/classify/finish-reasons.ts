@@ -31,7 +31,10 @@ const cutShort = new Set(['length', 'maxtokens', 'maxoutputtokens', 'maxlength']
 const byReason: ReadonlyMap<string, Verdict> = new Map([
   ...(Object.entries(reasons) as [ErrorType, string][]).flatMap(([type, list]) => {
     const shared = verdict(type);
-    return list.trim().split(/\s+/).map((reason): [string, Verdict] => [normalise(reason), shared]);
+    return list
+      .trim()
+      .split(/\s+/)
+      .map((reason): [string, Verdict] => [normalise(reason), shared]);
   }),
   ...hopeless,
 ]);
@@ -68,7 +71,12 @@ function messageOf(root: unknown): unknown {
 }
 
 function reasonsOf(message: Readonly<Record<string, unknown>>): readonly string[] {
-  const choice = first(message.choices) ?? first(message.candidates) ?? first(message.generations) ?? first(message.results);
+  const choice =
+    first(message.choices) ??
+    first(message.candidates) ??
+    first(message.generations) ??
+    first(message.results) ??
+    first(message.artifacts);
   const detail = member(message.incomplete_details, 'reason') ?? member(message.details, 'finish_reason');
   const found = [
     detail,

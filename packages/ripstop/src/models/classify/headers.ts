@@ -11,22 +11,27 @@ export type HeaderReader = (name: string) => string | undefined;
 /** No answer has so many; what lies beyond is not read. */
 const maxHeaders = 200;
 const maxValue = 1_000;
-const none: HeaderReader = () => undefined;
+/** Of an answer without headers. */
+export const noHeaders: HeaderReader = () => undefined;
 
-/** Looks headers up by their lower-case names, whatever the case and the container they came in. */
-export function headerReader(headers: unknown): HeaderReader {
-  if (typeof headers !== 'object' || headers === null) return none;
+/**
+ * Looks headers up by their lower-case names, whatever the case and the container they came in.
+ * `undefined` where there are none.
+ */
+export function headerReader(headers: unknown): HeaderReader | undefined {
+  if (typeof headers !== 'object' || headers === null) return undefined;
   if (headers instanceof Headers) return (name) => headers.get(name)?.slice(0, maxValue);
   const found = new Map<string, string>();
   for (const [name, value] of entriesOf(headers)) {
     const text = asText(value);
     if (text !== undefined) found.set(String(name).toLowerCase(), text);
   }
-  return found.size === 0 ? none : (name) => found.get(name);
+  return found.size === 0 ? undefined : (name) => found.get(name);
 }
 
 function entriesOf(headers: object): readonly (readonly [unknown, unknown])[] {
-  if (Array.isArray(headers)) return headers.slice(0, maxHeaders).filter((pair): pair is [unknown, unknown] => Array.isArray(pair));
+  if (Array.isArray(headers))
+    return headers.slice(0, maxHeaders).filter((pair): pair is [unknown, unknown] => Array.isArray(pair));
   if (headers instanceof Map) return [...headers].slice(0, maxHeaders);
   return Object.entries(headers).slice(0, maxHeaders);
 }

@@ -18,19 +18,20 @@ export function first(value: unknown): unknown {
 }
 
 const deepest = 32;
+const longestLoose = 16 * 1024;
 
 /**
  * Parses the JSON at the start of `text`, strictly where possible and else loosely.
  *
  * The loose reading takes what error bodies are seen to be: the repr of a Python dict, raw line breaks inside strings,
  * doubled commas (server-sent events joined by a naive reader), a cut end, and text after the end. It reads every
- * character at most once and never throws; what lies deeper than 32 levels is left out.
+ * character of the first 16 KiB at most once and never throws; what lies deeper than 32 levels is left out.
  */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return new LooseReader(text).value(0);
+    return new LooseReader(text.slice(0, longestLoose)).value(0);
   }
 }
 

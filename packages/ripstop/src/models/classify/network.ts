@@ -33,7 +33,8 @@ const codes: Partial<Record<ErrorType, string>> = {
     ERR_STREAM_PREMATURE_CLOSE ERR_STREAM_DESTROYED ERR_SOCKET_CLOSED ERR_SOCKET_CONNECTION_TIMEOUT ERR_TLS_HANDSHAKE_TIMEOUT
     ERR_HTTP2_STREAM_ERROR ERR_HTTP2_SESSION_ERROR ERR_HTTP2_GOAWAY_SESSION ERR_HTTP2_STREAM_CANCEL
     ERR_HTTP2_INVALID_SESSION ERR_NETWORK`,
-  inference_timeout: 'UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT ESOCKETTIMEDOUT ERR_HTTP_REQUEST_TIMEOUT ECONNTIMEOUT',
+  inference_timeout:
+    'UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT ESOCKETTIMEDOUT ERR_HTTP_REQUEST_TIMEOUT ECONNTIMEOUT',
   cancelled: 'ABORT_ERR UND_ERR_ABORTED ERR_CANCELED ECANCELED UND_ERR_CLOSED UND_ERR_DESTROYED',
   invalid_response: `Z_DATA_ERROR Z_BUF_ERROR Z_STREAM_ERROR ERR_CONTENT_DECODING_FAILED
     UND_ERR_RES_CONTENT_LENGTH_MISMATCH UND_ERR_RESPONSE ERR_BAD_RESPONSE ERR_ENCODING_INVALID_ENCODED_DATA`,
@@ -45,9 +46,15 @@ const codes: Partial<Record<ErrorType, string>> = {
 
 /** Families of codes. */
 const codeFamilies: readonly (readonly [RegExp, Verdict])[] = [
-  [/^(?:CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_CERT|HOSTNAME_MISMATCH|CRL_|INVALID_CA)/, verdict('upstream_unavailable', false)],
+  [
+    /^(?:CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_CERT|HOSTNAME_MISMATCH|CRL_|INVALID_CA)/,
+    verdict('upstream_unavailable', false),
+  ],
   [/^(?:ERR_SSL_|ERR_TLS_|ERR_QUIC_|ERR_HTTP2_)/, verdict('upstream_unavailable')],
-  [/^(?:UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_EXCEEDED_MAX_SIZE|HPE_HEADER_OVERFLOW|ERR_FR_MAX_)/, verdict('invalid_response', false)],
+  [
+    /^(?:UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_EXCEEDED_MAX_SIZE|HPE_HEADER_OVERFLOW|ERR_FR_MAX_)/,
+    verdict('invalid_response', false),
+  ],
   [/^(?:HPE_|Z_|ERR__ERROR_|ERR_BROTLI|ERR_ZSTD)/, verdict('invalid_response')],
 ];
 
@@ -57,7 +64,7 @@ const names: Partial<Record<ErrorType, string>> = {
     ReadTimeoutError RequestTimeoutError GatewayTimeoutError`,
   upstream_unavailable: `APIConnectionError ConnectTimeoutError ConnectTimeout ConnectError ConnectionError SocketError
     RemoteProtocolError ReadError WriteError NetworkError PoolTimeout ServerDisconnectedError ClientConnectorError
-    ConnectionResetError ConnectionRefusedError IncompleteRead FetchError`,
+    ConnectionResetError ConnectionRefusedError IncompleteRead`,
   invalid_response: `SyntaxError JSONDecodeError JSONParseError AI_JSONParseError AI_TypeValidationError
     AI_EmptyResponseBodyError AI_NoContentGeneratedError AI_NoOutputGeneratedError AI_InvalidResponseDataError
     HTTPParserError ZodError DecodingError`,
@@ -68,15 +75,27 @@ const names: Partial<Record<ErrorType, string>> = {
 
 /** Sentences, lower case. The first that matches wins. */
 const sentences: readonly (readonly [RegExp, Verdict])[] = [
-  [/invalid header (?:value|name)|failed to parse url|invalid url|unknown scheme|unsupported protocol|protocol .{1,40}not supported|bad port|only absolute urls|cannot have body|headers\.append|not a valid url/, verdict('invalid_input')],
+  [
+    /invalid header (?:value|name)|failed to parse url|invalid url|unknown scheme|unsupported protocol|protocol .{1,40}not supported|bad port|only absolute urls|cannot have body|headers\.append|not a valid url/,
+    verdict('invalid_input'),
+  ],
   [/certificate|self[- ]signed|altname|unable to verify/, verdict('upstream_unavailable', false)],
-  [/redirect (?:count|limit)|too many redirects|maximum redirects|headers overflow/, verdict('invalid_response', false)],
-  [/without (?:sending|receiving) any (?:chunk|data|content|event)|empty (?:response|stream|reply)|no (?:content|output|body) (?:generated|in response)|(?:unexpected|incomplete|malformed|invalid|truncated) (?:token|json|end of json|response|chunk|event|sse)|not valid json|is not json|json (?:parse|decode|segment)|could not parse|failed to parse|without a finish reason|incorrect header check|unexpected content[- ]?type/, verdict('invalid_response')],
+  [/redirect (?:count|limit)|too many redirects|maximum redirect|headers overflow/, verdict('invalid_response', false)],
+  [
+    /without (?:sending|receiving) any (?:chunk|data|content|event)|empty (?:response|stream|reply)|no (?:content|output|body) (?:generated|in response)|(?:unexpected|incomplete|malformed|invalid|truncated) (?:token|json|end of json|response|chunk|event|sse)|not valid json|is not json|json (?:parse|decode|segment)|could not parse|failed to parse|without a finish reason|incorrect header check|unexpected content[- ]?type/,
+    verdict('invalid_response'),
+  ],
   [/connect(?:ion)? tim(?:ed?|ing) ?-?out|connect timeout/, verdict('upstream_unavailable')],
   [/rate limit|too many requests|quota|overload/, verdict('rate_limited')],
   [/tim(?:ed?|ing) ?-?out|timeout|deadline exceeded/, verdict('inference_timeout')],
-  [/other side closed|socket hang up|hung up|connection (?:error|reset|refused|closed|lost|terminated|failed|aborted|was closed)|terminated|premature(?:ly)? close|network (?:error|request failed|connection)|networkerror|fetch failed|failed to fetch|load failed|disconnected|peer closed|incomplete (?:chunked )?read|getaddrinfo|cannot connect|could not connect|econn|stream (?:ended|closed|was reset)|broken pipe|goaway|client network socket|proxy/, verdict('upstream_unavailable')],
-  [/aborted by (?:the )?(?:user|client|caller)|user (?:aborted|cancel+ed|pressed)|(?:request|operation|call) was (?:aborted|cancel+ed)|operation was aborted|cancel+ed by/, verdict('cancelled')],
+  [
+    /other side closed|socket hang up|hung up|connection (?:error|reset|refused|closed|lost|terminated|failed|aborted|was closed)|terminated|premature(?:ly)? close|network (?:error|request failed|connection)|networkerror|fetch failed|failed to fetch|load failed|disconnected|peer closed|incomplete (?:chunked )?read|getaddrinfo|cannot connect|could not connect|econn|stream (?:ended|closed|was reset)|broken pipe|goaway|client network socket|proxy/,
+    verdict('upstream_unavailable'),
+  ],
+  [
+    /aborted by (?:the )?(?:user|client|caller)|user (?:aborted|cancel+ed|pressed)|(?:request|operation|call) was (?:aborted|cancel+ed)|operation was aborted|cancel+ed by/,
+    verdict('cancelled'),
+  ],
 ];
 
 const byCode = table(codes, (code) => code);

@@ -10,7 +10,7 @@ export interface ContextNumbers {
 const n = String.raw`\d[\d,]*`;
 
 /**
- * One row per wording, on the text of `evidence.ts` (lower case, `_` and quotes turned to blanks). `L` is the limit, `R`
+ * One row per wording, on the text of `evidence.ts` (lower case, no quotes, `_` turned to blanks). `L` is the limit, `R`
  * what was requested, `A` and `B` its parts. The first row that matches wins, so the more precise come first.
  */
 const wordings: readonly RegExp[] = [
@@ -24,7 +24,7 @@ const wordings: readonly RegExp[] = [
   'prompt is too long: R tokens > L',
   'exceed context limit: A \\+ B > L',
   // Gemini
-  'token count \\(R\\) exceeds the maximum number of tokens allowed \\(L\\)',
+  'token count(?: \\(R\\))? exceeds the maximum number of tokens allowed \\(?L',
   // xAI
   'maximum prompt length is L but (?:the|your) request contains R',
   // Mistral
@@ -37,6 +37,8 @@ const wordings: readonly RegExp[] = [
   'context length of L tokens.{0,40}total of R tokens',
   'input length \\(?R\\)? exceeds.{0,60}length(?: of)? \\(?L',
   'required tokens=R.{0,20}kv capacity=L',
+  // Cerebras
+  'current length is R while limit is L',
   // TGI
   'less than L tokens\\. given: R',
   'must be <= L\\. given: A inputs tokens and B max new tokens',
@@ -56,8 +58,14 @@ const wordings: readonly RegExp[] = [
   // Chinese resellers: the limit, then what was sent
   '(?:最大|上限|限制)[^\\d]{0,12}L[^\\d]{1,40}R',
   // The limit alone, in the words of any of them.
-  '(?:context|model|prompt|input|window) (?:length|window|size|limit)(?: (?:is|of|only|limit|exceeds?|exceeded|the|maximum))*(?::|=| of| is)? \\(?L(?: tokens?)?\\b(?! (?:output|characters))',
-].map((row) => new RegExp(row.replace(/[LRAB]/g, (letter) => `(?<${letter}>${n})`), 's'));
+  '(?:context|model|prompt|input|window) (?:length|window|size|limit)(?: (?:is|of|only|exceeds?|exceeded|the|maximum|limit of))*(?::|=| of| is)? \\(?L(?: tokens?)?\\b(?! (?:output|characters))',
+].map(
+  (row) =>
+    new RegExp(
+      row.replace(/[LRAB]/g, (letter) => `(?<${letter}>${n})`),
+      's',
+    ),
+);
 
 /** The numbers that a sentence states. */
 export function contextNumbers(text: string): ContextNumbers {

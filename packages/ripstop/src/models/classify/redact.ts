@@ -26,6 +26,7 @@ const secrets: readonly Secret[] = [
     pattern:
       /([:=](?<=\b(?:token|key|authorization|password|secret)\)?(?: provided| supplied)?["']? ?[:=]) ?["']?)[^\s"',;]{4,}/gi,
     instead: `$1${hidden}`,
+    mark: /[:=]/,
   },
   { pattern: /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, instead: '[email]', mark: '@' },
   { pattern: /\b[a-z][a-z0-9+.-]{1,12}:\/\/[^\s"'`<>)\]}]+/gi, instead: '[link]', mark: '://' },
@@ -33,32 +34,30 @@ const secrets: readonly Secret[] = [
   // Keys as the providers shape them, whole or with a masked middle; ids of organisations, projects, users, requests.
   {
     pattern:
-      /[-_](?<=\b(?:[sprac]k|key|cpk|gsk|hf|r8|fw|pplx|xai|nvapi|tgp|csk|glm|gh[po]|github_pat|glpat|xox[abp])[-_])[\w*.…-]{3,}/gi,
+      /[-_](?:(?<=\b(?:[sprac]k|key|cpk|gsk|hf|r8|fw|pplx|xai|nvapi|tgp|csk|glm|gh[po]|github_pat|glpat|xox[abp])[-_])[\w*.…-]{3,}|(?<=\b(?:org|proj|user|usr|acct|account|team|req|request|msg|resp|chatcmpl|ws|workspace|cus|sub|inv)[-_])(?=[\w-]{0,40}\d|[\w-]{12})[\w-]{4,})/gi,
     instead: `-${hidden}`,
-  },
-  {
-    pattern:
-      /[-_](?<=\b(?:org|proj|user|usr|acct|account|team|req|request|msg|resp|chatcmpl|ws|workspace|cus|sub|inv)[-_])(?=[\w-]{0,40}\d|[\w-]{12})[\w-]{4,}/gi,
-    instead: `-${hidden}`,
+    mark: /[-_]/,
   },
   { pattern: /\b(?:AIza|AKIA|ASIA|eyJ)[\w.-]{8,}/g, instead: hidden },
   { pattern: /(?<![\w-])[\w-]*\*{2,}[\w*-]*/g, instead: hidden, mark: '**' },
   { pattern: /(?<![\w-])[\w-]{2,}\.{3,}[\w-]{2,}/g, instead: hidden, mark: '...' },
   {
-    pattern: /\d(?<=\b(?:account|organi[sz]ation|team|tenant|user|customer|principal)(?: ?id)?[:= ]{1,3}["']?\d)\d{5,}/gi,
+    pattern:
+      /\d(?<=\b(?:account|organi[sz]ation|team|tenant|user|customer|principal)(?: ?id)?[:= ]{1,3}["']?\d)\d{5,}/gi,
     instead: hidden,
+    mark: /\d{6}/,
   },
   // Machines and files.
-  { pattern: /\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b/g, instead: '[host]' },
+  { pattern: /\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b/g, instead: '[host]', mark: /\d\.\d/ },
   {
     pattern:
-      /(?<![\w:])\[?(?:[\da-f]{1,4}:){0,6}(?:[\da-f]{1,4}:[\da-f]{1,4}:[\da-f]{1,4}|:[\da-f]{1,4})\]?(?::\d+)?/gi,
+      /(?<![\w:])\[?(?:(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}|(?:[\da-f]{1,4}(?::[\da-f]{1,4}){0,6})?::(?:[\da-f]{1,4}(?::[\da-f]{1,4}){0,6})?)(?!\w)\]?(?::\d+)?/gi,
     instead: '[host]',
     mark: /::|:[\da-f]{1,4}:[\da-f]{1,4}:/,
   },
   {
     pattern:
-      /(?<![\w.-])[\w-]+(?:\.[\w-]+){0,6}\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|localdomain|lan|corp|svc|test|example|invalid|cn|co|eu|de|uk|us|info|tech|xyz)\b(?::\d+)?(?:\/[^\s"'`<>)]*)?/gi,
+      /(?<![\w.-])[\w-]+(?:\.[\w-]+){0,20}\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|localdomain|lan|corp|svc|test|example|invalid|cn|co|eu|de|uk|us|info|tech|xyz)\b(?::\d+)?(?:\/[^\s"'`<>)]*)?/gi,
     instead: '[host]',
     mark: /\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|lan|corp|svc|test|example|invalid|cn|co|eu|de|uk|us|info|tech|xyz)/,
   },
@@ -71,10 +70,12 @@ const secrets: readonly Secret[] = [
   // What no word looks like: a very long run (keys, UUIDs, addresses).
   { pattern: /[\w-]{32,}/g, instead: hidden },
   // What was sent: values that validators echo, and long quotations.
+  { pattern: /\binput_value=.*(?:, input_type=\w+|$)/g, instead: `input_value=${hidden}`, mark: 'input_value' },
   {
     pattern:
-      /([:=](?<=\b(?:input_value|input|flagged_input|received|value|prompt)["']? ?[:=]) ?)(?:"[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\])/gi,
+      /([:=](?<=\b(?:input_value|input|flagged_input|received|value|prompt)["']? ?[:=]) ?)(?:"[^"]{0,999}"|'[^']*'|\{[^}]*\}|\[[^\]]*\])/gi,
     instead: `$1${hidden}`,
+    mark: /[:=] ?["'{[]/,
   },
   { pattern: /"[^"]{48,}"|(?<!\w)'[^']{48,}'(?!\w)|`[^`]{48,}`/g, instead: hidden },
 ];
@@ -98,5 +99,5 @@ function isMarked(lower: string, mark: string | RegExp | undefined): boolean {
 function readable(sentence: string): string {
   const cut = sentence.length > longestRead ? sentence.slice(0, longestRead).replace(/\S*$/, '') : sentence;
   // eslint-disable-next-line no-control-regex -- they have no place in a message
-  return cut.replace(/[\u0000-\u001f\u007f]\s*|\s{2,}/g, ' ').trim();
+  return cut.replace(/\s*[\u0000-\u001f\u007f]\s*|\s{2,}/g, ' ').trim();
 }

@@ -35,6 +35,14 @@ const byStatus: ReadonlyMap<number, Verdict> = new Map([
   [599, verdict('inference_timeout')],
 ]);
 
+/** Nobody sends these for anything else: guardrails (Portkey), no memory, overload (Anthropic). */
+const telling: ReadonlySet<number> = new Set([246, 446, 507, 529]);
+
+/** The cause that a status names beyond doubt. */
+export function tellingVerdict(status: number): Verdict | undefined {
+  return telling.has(status) ? byStatus.get(status) : undefined;
+}
+
 const requestFault = verdict('invalid_input');
 const serverFault = verdict('upstream_unavailable');
 
@@ -43,6 +51,11 @@ export function statusVerdict(status: number): Verdict | undefined {
   const known = byStatus.get(status);
   if (known !== undefined || status < 400) return known;
   return status < 500 ? requestFault : serverFault;
+}
+
+/** The first of two statuses, unless only the second tells more than on which side the fault lies. */
+export function moreTelling(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || (isPlain(one) && other !== undefined && !isPlain(other)) ? other : one;
 }
 
 /** 400 and 500 say only on which side the fault lies. */

@@ -31,11 +31,11 @@ export function readThrown(error: unknown): ReadError {
 }
 
 function asThrown(value: unknown): Thrown {
-  if (typeof value !== 'object') return { name: '', message: String(value).slice(0, maxMessage), code: undefined };
-  const code = read(value as object, 'code');
+  if (typeof value !== 'object' || value === null) return { name: '', message: text(value), code: undefined };
+  const code = read(value, 'code');
   return {
-    name: text(read(value as object, 'name')),
-    message: text(read(value as object, 'message')),
+    name: text(read(value, 'name')),
+    message: text(read(value, 'message')),
     // A DOMException's code is a number, of a list of its own.
     code: typeof code === 'string' && code !== '' ? code.slice(0, 100) : undefined,
   };

@@ -5,6 +5,7 @@
  *
  * All reading is bounded: 64 KiB of a body, 8 levels, 48 objects, 16 frames, 8 elements of an array.
  */
+import { codeFacts } from './codes.js';
 import { durationMs, longest, scaled } from '../retry-after.js';
 import { isObject, type JsonObject, parseJson } from './json.js';
 
@@ -60,7 +61,7 @@ const roles: ReadonlyMap<string, Role> = rolesOf([
   [{ code: true, text: true }, 'title'],
   [
     { text: true },
-    `msg Message error_message errorMessage error_msg err_msg errmsg description error_description status_msg text
+    `msg Message error_message errorMessage error_msg err_msg errmsg description error_description status_msg
      exception_message failure_reason failureReason`,
   ],
   [{ code: true, text: true, inside: true }, 'error'],
@@ -132,7 +133,9 @@ function readWhole(reading: Reading, text: string): boolean {
 }
 
 function isHtml(text: string): boolean {
-  return text.charCodeAt(0) === 60 && /^<(?:!doctype|html|head|body|center|h1|title|\?xml|!--)/i.test(text.slice(0, 10));
+  return (
+    text.charCodeAt(0) === 60 && /^<(?:!doctype|html|head|body|center|h1|title|\?xml|!--)/i.test(text.slice(0, 10))
+  );
 }
 
 /** The title or headline of a page, and Cloudflare's error number; the rest is decoration. */
@@ -203,6 +206,7 @@ function readObject(reading: Reading, object: JsonObject, depth: number): void {
     if (jsonStart.test(value)) inside.push(value);
     else message = message === undefined ? value : `${message} ${value}`;
   }
+  if (message !== undefined) codes.push(...leadingCodes(message));
   reading.layers.push({ codes, message: message?.slice(0, maxText), status, object, waitMs });
   for (const value of inside) readValue(reading, value, depth + 1);
 }
@@ -232,10 +236,13 @@ function addText(reading: Reading, text: string): void {
 
 const leadingCode = /^(?:error:? ?)?(?:\d{3}:? )?([A-Za-z][\w.]{4,60}):(?: |$)(?:([A-Za-z]\w{4,60}):(?: |$))?/;
 
+const noCodes: readonly string[] = [];
+
 /** `ThrottlingException: …`, `litellm.ContextWindowExceededError: litellm.BadRequestError: …` */
 function leadingCodes(text: string): readonly string[] {
   const found = leadingCode.exec(text);
-  return found === null ? [] : found.slice(1).filter((code) => code !== undefined);
+  if (found === null) return noCodes;
+  return found.slice(1).filter((code) => code !== undefined && codeFacts(code) !== undefined);
 }
 
 const leadingNumber =
@@ -252,8 +259,9 @@ function asStatus(value: unknown): number | undefined {
   return typeof status === 'number' && status >= 400 && status < 600 ? status : undefined;
 }
 
-/** Names are short; a sentence is not one. */
-function isCode(value: unknown): boolean {
+/** Names are short; a sentence is not one, and neither is the bare word that marks every error. */
+function isCode(value: unknown): value is string | number {
   if (typeof value === 'number') return true;
-  return typeof value === 'string' && value.length <= 80 && (!value.includes(' ') || value.split(' ', 6).length <= 4);
+  if (typeof value !== 'string' || value.length > 80 || value === 'error') return false;
+  return !value.includes(' ') || value.split(' ', 6).length <= 4;
 }
