@@ -6,7 +6,7 @@ import { Agent, request } from 'undici';
 const upstream = process.argv[2];
 const dispatcher = new Agent({ pipelining: 1 });
 
-const server = createServer(async (incoming, outgoing) => {
+async function answerOne(incoming, outgoing) {
   try {
     const answer = await request(`${upstream}/chat/completions`, {
       method: 'POST',
@@ -19,6 +19,8 @@ const server = createServer(async (incoming, outgoing) => {
   } catch (error) {
     outgoing.destroy(error);
   }
-});
+}
+
+const server = createServer((incoming, outgoing) => void answerOne(incoming, outgoing));
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -18,7 +18,7 @@ const pieces = [
   'data: [DONE]\n\n',
 ];
 
-const server = createServer(async (request, response) => {
+async function answerOne(request, response) {
   let body = '';
   for await (const part of request) body += part;
   if (!JSON.parse(body).stream) {
@@ -32,6 +32,8 @@ const server = createServer(async (request, response) => {
     await new Promise(setImmediate);
   }
   response.end();
-});
+}
+
+const server = createServer((request, response) => void answerOne(request, response));
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -15,7 +15,7 @@ function hang() {
   for (;;);
 }
 
-process.on('SIGUSR2', eatMemory);
+process.on('SIGUSR2', () => void eatMemory());
 process.on('SIGHUP', hang);
 
 await import('../../packages/gateway/dist/embedded-model/engine-child.js');

@@ -4,6 +4,11 @@ const path = require('node:path');
 const { syncBuiltinESMExports } = require('node:module');
 
 const { fork } = childProcess;
-const faulty = path.join(__dirname, '../embedded-model/faulty-child.mjs');
-childProcess.fork = (entry, ...rest) => fork(entry.endsWith('engine-child.js') ? faulty : entry, ...rest);
+const entry = path.join(__dirname, '../embedded-model/faulty-child.mjs');
+childProcess.fork = (...launcher) => {
+  const child = fork(...launcher);
+  const send = child.send.bind(child);
+  child.send = (message, ...rest) => send(message.type === 'open' ? { ...message, entry } : message, ...rest);
+  return child;
+};
 syncBuiltinESMExports();

@@ -74,7 +74,7 @@ describe('the embedded model', () => {
       .split('\n\n')
       .filter((event) => event.startsWith('data: '))
       .map((event) => JSON.parse(event.slice(6)) as Record<string, unknown>);
-    expect(events.map(({ delta }) => delta ?? '').join('')).toContain('Paris');
+    expect(events.map(({ delta }) => (typeof delta === 'string' ? delta : '')).join('')).toContain('Paris');
     expect(events.at(-1)).toMatchObject({ done: true, success: true, input_tokens: expect.any(Number) });
   });
 

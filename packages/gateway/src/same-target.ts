@@ -1,22 +1,18 @@
-import { ModelError } from 'ripstop';
+import { type ErrorType, ModelError } from 'ripstop';
 
 /** A rate limit is waited for only if it says for how long, and that is soon; otherwise somebody else is asked. */
 const shortWaitMs = 3_000;
 
-/**
- * Whether the same upstream is worth another try, or the next one is better: what an upstream says of itself
- * (`isRetryable`) narrowed by what another try would cost the caller (gateway rules, table of classes).
- */
+/** Errors after which the same upstream is not asked again, although another try might work. */
+const elsewhere: Partial<Record<ErrorType, (error: ModelError) => boolean>> = {
+  // It has cost a whole limit already; the next upstream may still answer in time.
+  inference_timeout: () => true,
+  rate_limited: ({ retryAfterMs }) => retryAfterMs === undefined || retryAfterMs > shortWaitMs,
+  // An open breaker, or a queue of our own: known before any time was spent.
+  model_overloaded: ({ details }) => details['reason'] !== undefined,
+};
+
+/** What an error says of itself (`isRetryable`), narrowed by what another try here would cost the caller (GW2, GW4). */
 export function retriesSameTarget(error: unknown): boolean {
-  if (!ModelError.isInstance(error)) return true;
-  switch (error.errorType) {
-    case 'inference_timeout':
-      return false;
-    case 'rate_limited':
-      return error.retryAfterMs !== undefined && error.retryAfterMs <= shortWaitMs;
-    case 'model_overloaded':
-      return error.details['reason'] === undefined;
-    default:
-      return true;
-  }
+  return !ModelError.isInstance(error) || elsewhere[error.errorType]?.(error) !== true;
 }

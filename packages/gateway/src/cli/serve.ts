@@ -60,19 +60,15 @@ function portFrom(text: string | undefined): number | undefined {
 }
 
 function startFailure(error: unknown, { server }: Config): string {
-  const { code } = error as NodeJS.ErrnoException;
   const { host, port } = server;
-  switch (code) {
-    case 'EADDRINUSE':
-      return `port ${port} is taken; stop what uses it, or choose another with --port ${port === 65_535 ? 8787 : port + 1}`;
-    case 'EACCES':
-      return `port ${port} may not be opened by this user; choose one above 1023 with --port 8787`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `this machine has no address ${host}; choose another with --host 127.0.0.1`;
-    default:
-      return error instanceof Error ? error.message : String(error);
-  }
+  const sentences: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${port} is taken; stop what uses it, or choose another with --port ${port === 65_535 ? 8787 : port + 1}`,
+    EACCES: `port ${port} may not be opened by this user; choose one above 1023 with --port 8787`,
+    EADDRNOTAVAIL: `this machine has no address ${host}; choose another with --host 127.0.0.1`,
+    ENOTFOUND: `there is no address for ${host}; choose another with --host 127.0.0.1`,
+  };
+  const { code, message } = error as NodeJS.ErrnoException;
+  return sentences[code ?? ''] ?? message;
 }
 
 function banner({ server, models }: Config, port: number): string {

@@ -1,0 +1,16 @@
+import { InferenceTimeoutError, ModelOverloadedError, RateLimitError, UpstreamUnavailableError } from 'ripstop';
+import { expect, test } from 'vitest';
+import { retriesSameTarget } from './same-target.js';
+
+test.each([
+  ['an upstream that is down', new UpstreamUnavailableError(), true],
+  ['an upstream that is overloaded', new ModelOverloadedError(undefined, { origin: 'upstream' }), true],
+  ['an error of somebody else’s', new Error('down'), true],
+  ['a limit that ran out', new InferenceTimeoutError(10_000), false],
+  ['a rate limit with a short wait', new RateLimitError(undefined, { retryAfterMs: 3_000 }), true],
+  ['a rate limit with a long wait', new RateLimitError(undefined, { retryAfterMs: 3_001 }), false],
+  ['a rate limit without a wait', new RateLimitError(), false],
+  ['an open breaker', new ModelOverloadedError(undefined, { details: { reason: 'circuit_open' } }), false],
+])('%s is tried again at the same upstream: %s', (_, error, again) => {
+  expect(retriesSameTarget(error)).toBe(again);
+});
