@@ -81,7 +81,7 @@ const ggufUpstream = z.strictObject({
   maxMemory: size.optional(),
 });
 
-export const timeoutDefaultsText = {
+const timeoutDefaultsText = {
   connect: '2s',
   headers: '60s',
   firstContent: '10s',
