@@ -357,7 +357,12 @@ describe('half-open', () => {
     const rejected = (await outcomes).filter(({ status }) => status === 'rejected');
     expect(rejected).toHaveLength(19);
     expect(rejected[0]).toMatchObject({
-      reason: { details: { reason: 'circuit_open', circuit_state: 'HALF_OPEN' }, cause: down },
+      reason: {
+        details: { reason: 'circuit_open', circuit_state: 'HALF_OPEN' },
+        // Nobody knows how long the trial will take.
+        retryAfterMs: undefined,
+        cause: down,
+      },
     });
   });
 
@@ -382,6 +387,18 @@ describe('half-open', () => {
     expect(breaker.state).toBe('closed');
     await failTimes(breaker, 1);
     expect(breaker.state).toBe('open');
+  });
+
+  test('B9: when it closes, `minCalls` calls must be counted anew', async () => {
+    const runtime = virtualRuntime();
+    const patient = circuitBreaker({ consecutive: 1, minCalls: 3, cooldownMs: 100 }, runtime);
+    await failTimes(patient, 3);
+    await runtime.clock.advance(100);
+    await patient.execute(works);
+    await failTimes(patient, 2);
+    expect(patient.state).toBe('closed');
+    await failTimes(patient, 1);
+    expect(patient.state).toBe('open');
   });
 
   test('B9: failures from before are forgotten when it closes', async () => {

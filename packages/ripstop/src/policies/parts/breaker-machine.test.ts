@@ -109,7 +109,7 @@ const settings: fc.Arbitrary<BreakerSettings> = fc.record({
 
 test('B2 B3 B4 B5 B7 B8 B9: whatever the order of acquires, settles and time, it does what the rules say', async () => {
   await fc.assert(
-    fc.asyncProperty(settings, fc.array(step, { maxLength: 80 }), async (options, steps) => {
+    fc.asyncProperty(settings, fc.array(step, { minLength: 20, maxLength: 120 }), async (options, steps) => {
       const runtime = virtualRuntime();
       const machine = new BreakerMachine(options, runtime);
       const model = new Model(options);
@@ -135,6 +135,6 @@ test('B2 B3 B4 B5 B7 B8 B9: whatever the order of acquires, settles and time, it
         expect(runtime.clock.pending).toBe(0);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   );
 });

@@ -111,8 +111,18 @@ describe('a window of time', () => {
     clock.time = 1_000;
     window.add(true, false);
     expect(totals(window)).toEqual({ counted: 2, failures: 2, slow: 0 });
+    clock.time = 5_900;
+    expect(totals(window)).toEqual({ counted: 2, failures: 2, slow: 0 });
     clock.time = 6_000;
     expect(totals(window)).toEqual({ counted: 0, failures: 0, slow: 0 });
+  });
+
+  test('B14: it takes no longer to forget a century than a second', () => {
+    const clock = handClock();
+    const window = rollingWindow({ ms: 1 }, clock);
+    window.add(true, false);
+    clock.time = 3e12;
+    expect(window.counted).toBe(0);
   });
 
   test('an endless window forgets nothing', async () => {
