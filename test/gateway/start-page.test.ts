@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { chatChunk, type ScriptedUpstream, scriptedUpstream } from 'ripstop/testing';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RunningGateway, startGateway } from './harness.js';
@@ -9,12 +10,19 @@ const missing = !existsSync(executablePath) && process.env['CI'] === undefined;
 
 describe.skipIf(missing)(`the start page in a browser (needs ${executablePath})`, () => {
   let gateway: RunningGateway;
+  let slow: ScriptedUpstream;
   let browser: Browser;
   let page: Page;
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    gateway = await startGateway({ yaml: 'server: { keys: [alpha] }\n' });
+    slow = await scriptedUpstream([{ kind: 'sse', frames: [chatChunk({ content: 'Once' })], end: 'hang' }]);
+    gateway = await startGateway({
+      yaml: `server: { keys: [alpha] }
+upstreams: { local: { engine: embedded }, slow: { url: "${slow.url}", model: slow } }
+models: { default: [local], slow: [slow] }
+`,
+    });
     browser = await chromium.launch({
       executablePath,
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
@@ -23,6 +31,7 @@ describe.skipIf(missing)(`the start page in a browser (needs ${executablePath})`
   afterAll(async () => {
     await browser.close();
     await gateway.stop();
+    await slow.close();
   });
   beforeEach(async () => {
     complaints.length = 0;
@@ -56,13 +65,17 @@ describe.skipIf(missing)(`the start page in a browser (needs ${executablePath})`
     expect(complaints).toEqual([]);
   });
 
-  test('stops a running answer', async () => {
+  test('stops a running answer, and what was said stays', async () => {
     await page.getByLabel('Key').fill('alpha');
-    await page.getByLabel('At most').fill('400');
-    await page.getByLabel('Try the model').fill('Tell me a story about a fox.');
+    await page.getByLabel('Key').press('Tab');
+    await page.getByLabel('Model', { exact: true }).selectOption('slow');
     await page.getByRole('button', { name: 'Send' }).click();
+    await expect.poll(() => page.locator('#answer').textContent()).toBe('Once');
     await page.getByRole('button', { name: 'Stop' }).click();
     await expect.poll(() => page.getByRole('button', { name: 'Send' }).isEnabled()).toBe(true);
+    expect(await page.locator('#answer').textContent()).toBe('Once');
+    await slow.requests[0]?.over;
+    expect(slow.requests[0]?.aborted).toBe(true);
     expect(complaints).toEqual([]);
   });
 });
