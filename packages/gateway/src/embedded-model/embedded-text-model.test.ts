@@ -213,7 +213,7 @@ await describeRuntimes((runtime) => {
     });
     expect(health.pid).toBeGreaterThan(0);
     expect(health.rssMb).toBeGreaterThan(20);
-    expect(health.memoryLimitMb).toBe(process.platform === 'linux' ? 512 : undefined);
+    expect(health.memoryLimitMb).toBe(process.platform === 'linux' ? 1_024 : undefined);
   });
 
   test('a request that needs no start makes one, and stop leaves no process and no waiting request', async () => {

@@ -18,6 +18,6 @@ export const engineLimits: EngineLimits = {
   silenceMs: 2_000,
   generationMs: 60_000,
   cancelMs: 5_000,
-  memoryMb: 512,
+  memoryMb: 1_024,
   memoryPollMs: 50,
 };

@@ -19,7 +19,7 @@ test('the embedded model needs no options: the shipped file, the best runtime, a
       silenceMs: 2_000,
       generationMs: 60_000,
       cancelMs: 5_000,
-      memoryMb: 512,
+      memoryMb: 1_024,
       memoryPollMs: 50,
     },
     restart: { baseMs: 100, maxMs: 10_000, healthyMs: 10_000 },
