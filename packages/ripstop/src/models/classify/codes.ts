@@ -137,26 +137,11 @@ const numbers: Readonly<Record<string, Partial<Record<ErrorType, string>>>> = {
   },
 };
 
-/** google.rpc.Code, as the `code` of a long-running operation. */
-const rpcStatuses: readonly (number | undefined)[] = [
-  undefined,
-  499,
-  500,
-  400,
-  504,
-  404,
-  409,
-  403,
-  429,
-  400,
-  409,
-  400,
-  501,
-  500,
-  503,
-  500,
-  401,
-];
+/** google.rpc.Code, as the `code` of a long-running operation, and the HTTP statuses that Google maps them to. */
+const rpcStatuses: Readonly<Record<number, number>> = {
+  ...{ 1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429 },
+  ...{ 9: 400, 10: 409, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401 },
+};
 
 /** A code without case, punctuation and the endings that mean nothing. */
 export function normalise(code: string): string {
@@ -179,9 +164,12 @@ const providerNumbers: ReadonlyMap<string, ReadonlyMap<string, Verdict>> = new M
   Object.entries(numbers).map(([field, table]) => [field, byCode(table)]),
 );
 
-/** What a code says, if a table lists it. Codes may be qualified: `Throttling.RateQuota`, `com.amazon#ThrottlingException`, `torch.cuda.OutOfMemoryError`. */
+/**
+ * What a code says, if a table lists it. Codes may be qualified: `Throttling.RateQuota`, `com.amazon#ThrottlingException`,
+ * `torch.cuda.OutOfMemoryError`.
+ */
 export function codeFacts(code: string): CodeFacts | undefined {
-  const whole = factsByCode.get(normalise(code));
+  const whole = factsByCode.get(code) ?? factsByCode.get(normalise(code));
   if (whole !== undefined || !/[.#:]/.test(code)) return whole;
   const parts = code.split(/[.#:]/, 8);
   return factsByCode.get(normalise(parts[0] ?? '')) ?? factsByCode.get(normalise(parts.at(-1) ?? ''));
@@ -199,22 +187,24 @@ export function numberVerdict(field: 'error' | 'base_resp', code: string): Verdi
 
 function allFacts(): ReadonlyMap<string, CodeFacts> {
   const result = new Map<string, CodeFacts>();
-  const add = (code: string, facts: CodeFacts): void => void result.set(code, { ...result.get(code), ...facts });
-  for (const [code, cause] of byCode(specific)) add(code, { cause });
-  for (const [code, hint] of byCode(vague)) add(code, { hint });
-  for (const [status, codes] of Object.entries(statusNames)) {
-    for (const code of words(codes)) add(normalise(code), { status: Number(status) });
-  }
+  const add = (codes: string, facts: CodeFacts): void => {
+    for (const code of words(codes)) {
+      // The usual spellings too, so that most codes are found without being normalised.
+      for (const key of [normalise(code), code, `${code}_error`]) result.set(key, { ...result.get(key), ...facts });
+    }
+  };
+  for (const [type, codes] of typesOf(specific)) add(codes, { cause: verdict(type) });
+  for (const [type, codes] of typesOf(vague)) add(codes, { hint: verdict(type) });
+  for (const [status, codes] of Object.entries(statusNames)) add(codes, { status: Number(status) });
   return result;
 }
 
 function byCode(table: Partial<Record<ErrorType, string>>): ReadonlyMap<string, Verdict> {
-  const result = new Map<string, Verdict>();
-  for (const [type, codes] of Object.entries(table) as [ErrorType, string][]) {
-    const shared = verdict(type);
-    for (const code of words(codes)) result.set(normalise(code), shared);
-  }
-  return result;
+  return new Map(typesOf(table).flatMap(([type, codes]) => words(codes).map((code) => [code, verdict(type)])));
+}
+
+function typesOf(table: Partial<Record<ErrorType, string>>): readonly (readonly [ErrorType, string])[] {
+  return Object.entries(table) as [ErrorType, string][];
 }
 
 function words(list: string): readonly string[] {

@@ -21,19 +21,20 @@ export const noHeaders: HeaderReader = () => undefined;
 export function headerReader(headers: unknown): HeaderReader | undefined {
   if (typeof headers !== 'object' || headers === null) return undefined;
   if (headers instanceof Headers) return (name) => headers.get(name)?.slice(0, maxValue);
+  const entries = entriesOf(headers);
+  if (entries.length === 0) return undefined;
   const found = new Map<string, string>();
-  for (const [name, value] of entriesOf(headers)) {
+  for (const [name, value] of entries.slice(0, maxHeaders)) {
     const text = asText(value);
     if (text !== undefined) found.set(String(name).toLowerCase(), text);
   }
-  return found.size === 0 ? undefined : (name) => found.get(name);
+  return (name) => found.get(name);
 }
 
 function entriesOf(headers: object): readonly (readonly [unknown, unknown])[] {
-  if (Array.isArray(headers))
-    return headers.slice(0, maxHeaders).filter((pair): pair is [unknown, unknown] => Array.isArray(pair));
-  if (headers instanceof Map) return [...headers].slice(0, maxHeaders);
-  return Object.entries(headers).slice(0, maxHeaders);
+  if (headers instanceof Map) return [...headers];
+  if (!Array.isArray(headers)) return Object.entries(headers);
+  return headers.filter((pair): pair is [unknown, unknown] => Array.isArray(pair));
 }
 
 function asText(value: unknown): string | undefined {

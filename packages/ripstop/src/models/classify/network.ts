@@ -9,6 +9,7 @@
  */
 import type { ErrorType } from '../../errors/error-types.js';
 import { normalise } from './codes.js';
+import { family } from './prose-row.js';
 import { type Verdict, verdict } from './verdict.js';
 
 /** One error of a chain of causes. */
@@ -74,28 +75,122 @@ const names: Partial<Record<ErrorType, string>> = {
 };
 
 /** Sentences, lower case. The first that matches wins. */
-const sentences: readonly (readonly [RegExp, Verdict])[] = [
-  [
-    /invalid header (?:value|name)|failed to parse url|invalid url|unknown scheme|unsupported protocol|protocol .{1,40}not supported|bad port|only absolute urls|cannot have body|headers\.append|not a valid url/,
-    verdict('invalid_input'),
-  ],
-  [/certificate|self[- ]signed|altname|unable to verify/, verdict('upstream_unavailable', false)],
-  [/redirect (?:count|limit)|too many redirects|maximum redirect|headers overflow/, verdict('invalid_response', false)],
-  [
-    /without (?:sending|receiving) any (?:chunk|data|content|event)|empty (?:response|stream|reply)|no (?:content|output|body) (?:generated|in response)|(?:unexpected|incomplete|malformed|invalid|truncated) (?:token|json|end of json|response|chunk|event|sse)|not valid json|is not json|json (?:parse|decode|segment)|could not parse|failed to parse|without a finish reason|incorrect header check|unexpected content[- ]?type/,
-    verdict('invalid_response'),
-  ],
-  [/connect(?:ion)? tim(?:ed?|ing) ?-?out|connect timeout/, verdict('upstream_unavailable')],
-  [/rate limit|too many requests|quota|overload/, verdict('rate_limited')],
-  [/tim(?:ed?|ing) ?-?out|timeout|deadline exceeded/, verdict('inference_timeout')],
-  [
-    /other side closed|socket hang up|hung up|connection (?:error|reset|refused|closed|lost|terminated|failed|aborted|was closed)|terminated|premature(?:ly)? close|network (?:error|request failed|connection)|networkerror|fetch failed|failed to fetch|load failed|disconnected|peer closed|incomplete (?:chunked )?read|getaddrinfo|cannot connect|could not connect|econn|stream (?:ended|closed|was reset)|broken pipe|goaway|client network socket|proxy/,
-    verdict('upstream_unavailable'),
-  ],
-  [
-    /aborted by (?:the )?(?:user|client|caller)|user (?:aborted|cancel+ed|pressed)|(?:request|operation|call) was (?:aborted|cancel+ed)|operation was aborted|cancel+ed by/,
-    verdict('cancelled'),
-  ],
+const sentences: readonly (Verdict & { readonly says: RegExp })[] = [
+  {
+    type: 'invalid_input',
+    says: family(String.raw`
+      invalid header (?:value|name)
+      failed to parse url
+      invalid url
+      unknown scheme
+      unsupported protocol
+      protocol .{1,40}not supported
+      bad port
+      only absolute urls
+      cannot have body
+      headers\.append
+      not a valid url
+    `),
+  },
+  {
+    type: 'upstream_unavailable',
+    retryable: false,
+    says: family(String.raw`
+      certificate
+      self[- ]signed
+      altname
+      unable to verify
+    `),
+  },
+  {
+    type: 'invalid_response',
+    retryable: false,
+    says: family(String.raw`
+      redirect (?:count|limit)
+      too many redirects
+      maximum redirect
+      headers overflow
+    `),
+  },
+  {
+    type: 'invalid_response',
+    says: family(String.raw`
+      without (?:sending|receiving) any (?:chunk|data|content|event)
+      empty (?:response|stream|reply)
+      no (?:content|output|body) (?:generated|in response)
+      (?:unexpected|incomplete|malformed|invalid|truncated) (?:token|json|end of json|response|chunk|event|sse)
+      not valid json
+      is not json
+      json (?:parse|decode|segment)
+      could not parse
+      failed to parse
+      without a finish reason
+      incorrect header check
+      unexpected content[- ]?type
+    `),
+  },
+  {
+    type: 'upstream_unavailable',
+    says: family(String.raw`
+      connect(?:ion)? tim(?:ed?|ing) ?-?out
+      connect timeout
+    `),
+  },
+  {
+    type: 'rate_limited',
+    says: family(String.raw`
+      rate limit
+      too many requests
+      quota
+      overload
+    `),
+  },
+  {
+    type: 'inference_timeout',
+    says: family(String.raw`
+      tim(?:ed?|ing) ?-?out
+      timeout
+      deadline exceeded
+    `),
+  },
+  {
+    type: 'upstream_unavailable',
+    says: family(String.raw`
+      other side closed
+      socket hang up
+      hung up
+      connection (?:error|reset|refused|closed|lost|terminated|failed|aborted|was closed)
+      terminated
+      premature(?:ly)? close
+      network (?:error|request failed|connection)
+      networkerror
+      fetch failed
+      failed to fetch
+      load failed
+      disconnected
+      peer closed
+      incomplete (?:chunked )?read
+      getaddrinfo
+      cannot connect
+      could not connect
+      econn
+      stream (?:ended|closed|was reset)
+      broken pipe
+      goaway
+      client network socket
+      proxy
+    `),
+  },
+  {
+    type: 'cancelled',
+    says: family(String.raw`
+      aborted by (?:the )?(?:user|client|caller)
+      user (?:aborted|cancel+ed|pressed)
+      (?:request|operation|call) was (?:aborted|cancel+ed)
+      operation was aborted
+      cancel+ed by
+    `),
+  },
 ];
 
 const byCode = table(codes, (code) => code);
@@ -127,7 +222,7 @@ function byOwnName({ name }: Thrown): Verdict | undefined {
 
 function bySentence({ message }: Thrown): Verdict | undefined {
   const text = message.toLowerCase();
-  return sentences.find(([says]) => says.test(text))?.[1];
+  return sentences.find(({ says }) => says.test(text));
 }
 
 function table(types: Partial<Record<ErrorType, string>>, key: (word: string) => string): ReadonlyMap<string, Verdict> {

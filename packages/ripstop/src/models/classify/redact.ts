@@ -85,14 +85,12 @@ export function redact(sentence: string): string {
   let text = readable(sentence);
   const lower = text.toLowerCase();
   for (const secret of secrets) {
-    if (isMarked(lower, secret.mark)) text = text.replace(secret.pattern, secret.instead);
+    const { mark } = secret;
+    if (mark === undefined || (typeof mark === 'string' ? lower.includes(mark) : mark.test(lower))) {
+      text = text.replace(secret.pattern, secret.instead);
+    }
   }
   return text.length <= longestMessage ? text : `${text.slice(0, longestMessage - 1)}…`;
-}
-
-function isMarked(lower: string, mark: string | RegExp | undefined): boolean {
-  if (mark === undefined) return true;
-  return typeof mark === 'string' ? lower.includes(mark) : mark.test(lower);
 }
 
 /** One line, without control characters; a cut goes between words, so that no part of a key survives at the edge. */

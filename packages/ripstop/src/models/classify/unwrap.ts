@@ -101,7 +101,6 @@ export function unwrap(body: string): Unwrapped {
   const reading: Reading = { layers: [], roots: [] };
   const { layers, roots } = reading;
   if (text === '') return { layers, roots, form: 'empty' };
-  if (readWhole(reading, text)) return { layers, roots, form: 'json' };
   if (isHtml(text)) {
     addText(reading, htmlTitle(text));
     return { layers, roots, form: 'html' };
@@ -116,20 +115,6 @@ export function unwrapValue(value: unknown): Unwrapped {
   const reading: Reading = { layers: [], roots: [value] };
   readValue(reading, value, 0);
   return { ...reading, form: 'json' };
-}
-
-/** Most bodies are one JSON object, and nothing else. */
-function readWhole(reading: Reading, text: string): boolean {
-  if (text.charCodeAt(0) !== 123 || text.charCodeAt(text.length - 1) !== 125) return false;
-  try {
-    const root = JSON.parse(text) as JsonObject;
-    reading.roots.push(root);
-    readObject(reading, root, 1);
-    return true;
-  } catch {
-    // Not quite JSON, or not alone: the patient reading below finds out.
-    return false;
-  }
 }
 
 function isHtml(text: string): boolean {
@@ -160,18 +145,20 @@ const jsonStart = /\{\s*["'}]|\[\s*\{/;
 
 /** A text may be JSON, or a sentence with JSON inside. */
 function readText(reading: Reading, text: string, depth: number): void {
-  const opening = text.charAt(0);
-  if (opening === '"' && text.endsWith('"') && text.length > 1) {
+  if (text.charCodeAt(0) === 34 && text.endsWith('"') && text.length > 1 && depth < maxDepth) {
     const inner = parseJson(text);
-    if (typeof inner === 'string' && depth < maxDepth) return readText(reading, inner.trim(), depth + 1);
+    if (typeof inner === 'string') return readText(reading, inner.trim(), depth + 1);
   }
-  const start = jsonStart.exec(text)?.index ?? -1;
-  if (start < 0) return addText(reading, text);
+  const start = jsonStart.exec(text)?.index;
+  if (start === undefined) return addText(reading, text);
   if (start > 0) addText(reading, text.slice(0, start));
-  const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'));
-  const value = parseJson(end > start && start > 0 ? text.slice(start, end + 1) : text.slice(start));
+  const value = parseJson(start === 0 ? text : upToLastBracket(text.slice(start)));
   if (depth === 0) reading.roots.push(value);
   readValue(reading, value, depth + 1);
+}
+
+function upToLastBracket(text: string): string {
+  return text.slice(0, Math.max(text.lastIndexOf('}'), text.lastIndexOf(']')) + 1) || text;
 }
 
 function readValue(reading: Reading, value: unknown, depth: number): void {
