@@ -138,10 +138,9 @@ const numbers: Readonly<Record<string, Partial<Record<ErrorType, string>>>> = {
 };
 
 /** google.rpc.Code, as the `code` of a long-running operation, and the HTTP statuses that Google maps them to. */
-const rpcStatuses: Readonly<Record<number, number>> = {
-  ...{ 1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429 },
-  ...{ 9: 400, 10: 409, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401 },
-};
+const rpcStatuses: readonly number[] = words('200 499 500 400 504 404 409 403 429 400 409 400 501 500 503 500 401').map(
+  Number,
+);
 
 /** A code without case, punctuation and the endings that mean nothing. */
 export function normalise(code: string): string {
@@ -177,7 +176,7 @@ export function codeFacts(code: string): CodeFacts | undefined {
 
 /** The HTTP status that a number of google.rpc.Code amounts to. */
 export function statusOfRpc(code: number): number | undefined {
-  return rpcStatuses[code];
+  return code === 0 ? undefined : rpcStatuses[code];
 }
 
 /** The cause that a provider's own number names. */

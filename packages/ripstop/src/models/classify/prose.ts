@@ -31,7 +31,7 @@ const rowsBySide: Readonly<Record<Side, readonly Row[]>> = {
 };
 
 /** The side on which an answer stands. */
-export function sideOf(status: number | undefined): Side {
+function sideOf(status: number | undefined): Side {
   if (status === undefined || status < 400) return 'none';
   if (status === 429 || status === 498) return 'limit';
   return status < 500 && status !== 408 && status !== 424 ? 'request' : 'server';
