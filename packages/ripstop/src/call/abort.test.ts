@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { settleOrAbort, sleep } from './abort.js';
 import { abortable } from './call.js';
+import { expire } from './completed-first.js';
 import { createContext } from './root-scope.js';
 
 const never = new Promise<never>(() => undefined);
@@ -53,26 +54,52 @@ describe('settling under an abort', () => {
     expect(await outcome).toBe(reason);
   });
 
-  test('G4: a value that is complete when the abort comes wins', async () => {
-    const attempt = abortable(createContext());
+  /** Ends an attempt as a caller who leaves does, and as a limit does that runs out. */
+  const ends = {
+    'the caller leaves': () => {
+      const caller = new AbortController();
+      const attempt = abortable(createContext({ signal: caller.signal }));
+      return { attempt, end: () => caller.abort('too late') };
+    },
+    'its time is up': () => {
+      const attempt = abortable(createContext());
+      return { attempt, end: () => expire(attempt, () => 'too late') };
+    },
+  };
+
+  test.each(Object.entries(ends))('G4: a value that is complete when %s wins', async (_, make) => {
+    const { attempt, end } = make();
     const work = async (): Promise<number> => 7;
     const outcome = settleOrAbort(work(), attempt);
-    attempt.abort('too late');
+    end();
     expect(await outcome).toBe(7);
   });
 
-  test('G4: so does one that an async function has just returned from within another', async () => {
+  test.each(Object.entries(ends))(
+    'G4: so does one that an async function has just returned from within another when %s',
+    async (_, make) => {
+      const { attempt, end } = make();
+      const source = deferred<number>();
+      const outcome = settleOrAbort(
+        (async () => {
+          return await source.promise;
+        })(),
+        attempt,
+      );
+      source.resolve(7);
+      end();
+      expect(await outcome).toBe(7);
+    },
+  );
+
+  test('T3: a value that comes because of the abort is too late', async () => {
     const attempt = abortable(createContext());
-    const source = deferred<number>();
-    const outcome = settleOrAbort(
-      (async () => {
-        return await source.promise;
-      })(),
-      attempt,
-    );
-    source.resolve(7);
-    attempt.abort('too late');
-    expect(await outcome).toBe(7);
+    const obedient = new Promise<string>((resolve) => {
+      attempt.signal.addEventListener('abort', () => resolve('half an ans'));
+    });
+    const outcome = caught(settleOrAbort(obedient, attempt));
+    expire(attempt, () => 'time is up');
+    expect(await outcome).toBe('time is up');
   });
 
   test('G3 T3: whatever an aborted attempt throws, the abort is why it ended', async () => {

@@ -1,6 +1,6 @@
 /** Settling and sleeping under an abort. */
 import type { CallContext, CallScope } from './call.js';
-import { afterCompletedOutcomes } from './completed-first.js';
+import { afterCompletedOutcomes, tooLate } from './completed-first.js';
 import type { Clock, Timer } from './runtime.js';
 import { discardStream, isStream, watchStream } from './stream.js';
 
@@ -21,13 +21,14 @@ export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?
     });
     outcome.then(
       (value) => {
-        if (isStream(value) && !attempt.aborted) {
-          return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
+        if (isStream(value)) {
+          if (!attempt.aborted) return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
+          discardStream(value);
+        } else if (!tooLate(attempt)) {
+          end(attempt, limit);
+          return resolve(value);
         }
         end(attempt, limit);
-        if (!isStream(value)) return resolve(value);
-        // Too late: nobody will read it.
-        discardStream(value);
         reject(attempt.reason);
       },
       (error: unknown) => {

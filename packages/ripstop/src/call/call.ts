@@ -67,6 +67,7 @@ export class CallScope implements CallContext {
   private controller: AbortController | undefined = undefined;
   private listeners: AbortListener[] | undefined = undefined;
   private link: AbortListener | undefined = undefined;
+  private released = false;
 
   constructor(runtime: Runtime, parent: CallScope | undefined, attempt?: number) {
     this.runtime = runtime;
@@ -159,8 +160,14 @@ export class CallScope implements CallContext {
     if (listeners !== undefined) for (const listener of listeners) this.tell(listener, this.abortion.reason);
   }
 
-  /** Ends all listening to what is above: the call has settled, or the stream that it returned has ended. */
+  /** Has the call settled, or the stream that it returned ended? */
+  get over(): boolean {
+    return this.released;
+  }
+
+  /** Ends all listening to what is above: the call is over. */
   release(): void {
+    this.released = true;
     this.unlink();
   }
 

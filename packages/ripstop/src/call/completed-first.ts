@@ -18,3 +18,18 @@ export function afterCompletedOutcomes(attempt: CallScope, action: () => void): 
   };
   queueMicrotask(step);
 }
+
+/**
+ * Aborts `attempt`, whose time is up, with `reason()`, unless an outcome that is complete by now ends it first. So what
+ * comes after the abort came too late, and may well have come because of it: half an answer is no answer.
+ */
+export function expire(attempt: CallScope, reason: () => unknown): void {
+  afterCompletedOutcomes(attempt, () => {
+    if (!attempt.over && !attempt.aborted) attempt.abort(reason());
+  });
+}
+
+/** Has the time of `attempt` run out? Of a caller who left it cannot be told what was complete when he did. */
+export function tooLate(attempt: CallScope): boolean {
+  return attempt.aborted && !attempt.cancelled;
+}

@@ -1,6 +1,7 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type AbortListener, type Call, CallScope, type ContextOptions } from './call.js';
 import { type CallerSignal, listen, stopListening } from './caller-signal.js';
+import { expire } from './completed-first.js';
 import { newCorrelationId } from './correlation-id.js';
 import type { CallEvent } from './events.js';
 import { assertPositive } from './options.js';
@@ -17,7 +18,6 @@ export class RootScope extends CallScope {
   private id: string | undefined;
   private hold: number | undefined = undefined;
   private work: Call<unknown> | undefined = undefined;
-  private over = false;
   private leaving: (() => void) | undefined = undefined;
 
   constructor(runtime: Runtime, options: ContextOptions = noOptions) {
@@ -30,7 +30,7 @@ export class RootScope extends CallScope {
       assertPositive('deadlineMs', limitMs);
       this.ownDeadline = runtime.clock.now() + limitMs;
       this.deadlineTimer = runtime.clock.after(limitMs, () => {
-        this.abort(new InferenceTimeoutError(limitMs, { details: { phase: 'total' } }));
+        expire(this, () => new InferenceTimeoutError(limitMs, { details: { phase: 'total' } }));
       });
     }
   }
@@ -90,7 +90,6 @@ export class RootScope extends CallScope {
   }
 
   override release(): void {
-    this.over = true;
     super.release();
     this.deadlineTimer?.cancel();
   }

@@ -1,6 +1,6 @@
 /** Streams as results: a call that returned one is over when the stream is. */
 import type { CallScope } from './call.js';
-import { afterCompletedOutcomes } from './completed-first.js';
+import { afterCompletedOutcomes, tooLate } from './completed-first.js';
 
 /** How a stream ended. `returned`: its reader had enough and left. */
 export type StreamEnd =
@@ -163,7 +163,8 @@ async function orAbort<T>(advance: () => Promise<T>, attempt: CallScope | undefi
     advancing.then(
       (result) => {
         stopListening();
-        resolve(result);
+        if (tooLate(attempt)) reject(attempt.reason);
+        else resolve(result);
       },
       (error: unknown) => {
         stopListening();

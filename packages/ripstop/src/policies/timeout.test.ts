@@ -4,6 +4,7 @@ import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { recordingContext } from '../testing/recording-context.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { pipeline, policy } from './policy.js';
+import { retry } from './retry.js';
 import { timeout, timeoutDefaults } from './timeout.js';
 
 const never = new Promise<never>(() => undefined);
@@ -151,6 +152,56 @@ describe('at the limit', () => {
   );
 });
 
+describe('a call that answers because it was told to stop', () => {
+  /** Gives what it has so far, as a loop does that breaks when its signal aborts. */
+  const partial: Call<string> = ({ signal }) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve('half an ans')));
+
+  test('T3: is too late: half an answer never passes for a whole one', async () => {
+    const runtime = virtualRuntime();
+    const outcome = failure(timeout({ limitMs: 50 }, runtime).execute(partial));
+    await runtime.clock.advance(50);
+    expect(await outcome).toBeInstanceOf(InferenceTimeoutError);
+  });
+
+  test('T3: not even through layers and a retry, and under a deadline neither', async () => {
+    const runtime = virtualRuntime();
+    const whole = pipeline(
+      timeout({ limitMs: 120 }, runtime),
+      retry({ attempts: 2, baseDelayMs: 0 }, runtime),
+      timeout({ limitMs: 50 }, runtime),
+    );
+    const limited = failure(whole.execute(partial));
+    const bounded = failure(retry({}, runtime).execute(partial, { deadlineMs: 70 }));
+    await runtime.clock.advance(120);
+    expect(await limited).toMatchObject({
+      errorType: 'inference_timeout',
+      details: { timeout_seconds: 0.05 },
+      stopReason: 'attempts',
+    });
+    expect(await bounded).toMatchObject({ errorType: 'inference_timeout', details: { phase: 'total' } });
+  });
+
+  test('T3: nor does a stream that ends because of it pass for a complete one', async () => {
+    const runtime = virtualRuntime();
+    const stream = await timeout({ limitMs: 50 }, runtime).execute(async function* ({
+      signal,
+    }): AsyncGenerator<string> {
+      yield 'half an';
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    } as Call<AsyncGenerator<string>>);
+    const items: string[] = [];
+    const reading = failure(
+      (async () => {
+        for await (const item of stream) items.push(item);
+      })(),
+    );
+    await runtime.clock.advance(50);
+    expect(await reading).toBeInstanceOf(InferenceTimeoutError);
+    expect(items).toEqual(['half an']);
+  });
+});
+
 describe('when the caller leaves', () => {
   test('T4: his reason passes through untouched, and no timeout is reported', async () => {
     const runtime = virtualRuntime();
@@ -184,6 +235,37 @@ describe('when the caller leaves', () => {
 });
 
 describe('when the attempt ends in time', () => {
+  test.each(['timeout', 'deadline'] as const)(
+    'T5 G4: and be it in the tick of its limit: nothing is aborted and nothing reported: %s',
+    async (kind) => {
+      const { clock, ...rest } = virtualRuntime();
+      let fire = (): void => undefined;
+      const after = (_ms: number, action: () => void): { cancel(): void } => {
+        fire = action;
+        return { cancel: () => undefined };
+      };
+      const runtime = { ...rest, clock: { ...clock, after } };
+      const reported: unknown[] = [];
+      runtime.events.on((event) => reported.push(event));
+      let signal: AbortSignal | undefined;
+      let finish: (value: string) => void = () => undefined;
+      const work: Call<string> = (context) => {
+        ({ signal } = context);
+        return new Promise((resolve) => (finish = resolve));
+      };
+      const outcome =
+        kind === 'timeout'
+          ? timeout({ limitMs: 50 }, runtime).execute(work)
+          : timeout({ limitMs: Number.POSITIVE_INFINITY }, runtime).execute(work, { deadlineMs: 50 });
+      fire();
+      finish('done');
+      expect(await outcome).toBe('done');
+      await clock.advance(1);
+      expect(signal?.aborted).toBe(false);
+      expect(reported).toEqual([]);
+    },
+  );
+
   test('T5: nothing is aborted, then or later, and no timer is left', async () => {
     const runtime = virtualRuntime();
     const context = recordingContext(undefined, runtime);

@@ -1,5 +1,6 @@
 import { settleOrAbort } from '../call/abort.js';
 import { abortable, type CallContext } from '../call/call.js';
+import { expire } from '../call/completed-first.js';
 import { assertPositive, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
@@ -35,9 +36,10 @@ export function timeout(options: TimeoutOptions = {}, runtime: Runtime = systemR
       const attempt = abortable(context); // its AbortController is made on first read
       if (endsSooner(context)) return settleOrAbort(next(attempt), attempt);
       const timer = clock.after(limitMs, () => {
-        if (attempt.aborted) return;
-        context.emit({ type: 'timeout.expired', limitMs });
-        attempt.abort(new InferenceTimeoutError(limitMs, { details: { phase: 'attempt' } }));
+        expire(attempt, () => {
+          context.emit({ type: 'timeout.expired', limitMs });
+          return new InferenceTimeoutError(limitMs, { details: { phase: 'attempt' } });
+        });
       });
       return settleOrAbort(next(attempt), attempt, timer);
     },
