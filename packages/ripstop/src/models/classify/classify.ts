@@ -44,28 +44,21 @@ export function classify(input: ClassifyInput): ModelError {
   }
 }
 
-type Step = (evidence: Evidence) => Verdict | undefined;
-
-/** The order of evidence. The first step that knows ends the search. */
-const steps: readonly Step[] = [
-  byCaller,
-  byThrown,
-  byCode,
-  byGoogle,
-  byFinish,
-  byTellingStatus,
-  byProse,
-  byNumber,
-  byVagueCode,
-  byStatus,
-];
-
+/** The order of evidence. The first that knows ends the search. */
 function judge(evidence: Evidence): Verdict {
-  for (const step of steps) {
-    const found = step(evidence);
-    if (found !== undefined) return found;
-  }
-  return nothingSaid;
+  return (
+    byCaller(evidence) ??
+    byThrown(evidence) ??
+    byCode(evidence) ??
+    byGoogle(evidence) ??
+    byFinish(evidence) ??
+    byTellingStatus(evidence) ??
+    byProse(evidence) ??
+    byNumber(evidence) ??
+    byVagueCode(evidence) ??
+    byStatus(evidence) ??
+    nothingSaid
+  );
 }
 
 const nothingSaid = verdict('invalid_response');

@@ -127,9 +127,12 @@ function plainText(layers: readonly Layer[], unlisted: string): string {
 export function plain(text: string): string {
   const lower = text.toLowerCase();
   const unlinked = lower.includes('://') ? lower.replace(/\bhttps?:\/\/\S+/g, ' ') : lower;
-  return (unlinked.includes('’') ? unlinked.replaceAll('’', "'") : unlinked)
-    .replace(/["`“”]/g, '')
-    .replace(/[_\s]{2,}|[_\n\r\t]/g, ' ')
+  return unlinked
+    .replaceAll('’', "'")
+    .replaceAll('"', '')
+    .replaceAll('`', '')
+    .replaceAll('_', ' ')
+    .replace(/\s{2,}|[\n\r\t]/g, ' ')
     .trim();
 }
 

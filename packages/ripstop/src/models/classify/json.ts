@@ -21,7 +21,7 @@ const deepest = 32;
 const longestLoose = 16 * 1024;
 
 /**
- * Parses the JSON at the start of `text`, strictly where possible and else loosely.
+ * Parses the JSON at the start of `text`, which is trimmed, strictly where possible and else loosely.
  *
  * The loose reading takes what error bodies are seen to be: the repr of a Python dict, raw line breaks inside strings,
  * doubled commas (server-sent events joined by a naive reader), a cut end, and text after the end. It reads every
@@ -29,12 +29,18 @@ const longestLoose = 16 * 1024;
  */
 export function parseJson(text: string): unknown {
   // A text that does not end like JSON is none; to be told so by an exception costs more than all of the reading.
-  if (!/[}\]"]\s*$/.test(text.slice(-8))) return new LooseReader(text.slice(0, longestLoose)).value(0);
+  if (!closing.has(text.charAt(text.length - 1))) return loosely(text);
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return new LooseReader(text.slice(0, longestLoose)).value(0);
+    return loosely(text);
   }
+}
+
+const closing: ReadonlySet<string> = new Set(['}', ']', '"']);
+
+function loosely(text: string): unknown {
+  return new LooseReader(text.slice(0, longestLoose)).value(0);
 }
 
 const literals: ReadonlyMap<string, unknown> = new Map<string, unknown>([

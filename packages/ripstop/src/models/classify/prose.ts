@@ -40,10 +40,7 @@ function sideOf(status: number | undefined): Side {
 /** The cause that a sentence names, on an answer with this status. */
 export function proseVerdict(text: string, status: number | undefined): Verdict | undefined {
   if (text === '') return undefined;
-  for (const row of rowsBySide[sideOf(status)]) {
-    if (holdsOn(row, status) && speaks(row, text)) return row;
-  }
-  return undefined;
+  return rowsBySide[sideOf(status)].find((row) => holdsOn(row, status) && speaks(row, text));
 }
 
 function speaks({ about, says, unless }: Row, text: string): boolean {

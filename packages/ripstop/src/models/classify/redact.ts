@@ -14,33 +14,37 @@ const hidden = '[…]';
 interface Secret {
   readonly pattern: RegExp;
   readonly instead: string;
-  /** What a text, in lower case, must hold to be worth a try. */
-  readonly mark?: string | RegExp;
+  /** What a text, in lower case, must hold to be worth a try: one of these, or a match. */
+  readonly mark?: readonly string[] | RegExp;
 }
 
 /** Patterns begin at a rare character and look behind for the word before it: sentences are mostly plain letters. */
 const secrets: readonly Secret[] = [
   // What stands after a word for a secret, in any form.
-  { pattern: /(?<=\bbearer |\bbasic )(?!auth|token|header)[^\s"',;]{4,}/gi, instead: hidden, mark: /b(?:earer|asic) / },
+  {
+    pattern: /(?<=\bbearer |\bbasic )(?!auth|token|header)[^\s"',;]{4,}/gi,
+    instead: hidden,
+    mark: ['bearer ', 'basic '],
+  },
   {
     pattern:
       /([:=](?<=\b(?:token|key|authorization|password|secret)\)?(?: provided| supplied)?["']? ?[:=]) ?["']?)[^\s"',;]{4,}/gi,
     instead: `$1${hidden}`,
-    mark: /[:=]/,
+    mark: [':', '='],
   },
-  { pattern: /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, instead: '[email]', mark: '@' },
-  { pattern: /\b[a-z][a-z0-9+.-]{1,12}:\/\/[^\s"'`<>)\]}]+/gi, instead: '[link]', mark: '://' },
-  { pattern: /\barn:[a-z-]+:[^\s"'`,)]+/gi, instead: '[arn]', mark: 'arn:' },
+  { pattern: /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, instead: '[email]', mark: ['@'] },
+  { pattern: /\b[a-z][a-z0-9+.-]{1,12}:\/\/[^\s"'`<>)\]}]+/gi, instead: '[link]', mark: ['://'] },
+  { pattern: /\barn:[a-z-]+:[^\s"'`,)]+/gi, instead: '[arn]', mark: ['arn:'] },
   // Keys as the providers shape them, whole or with a masked middle; ids of organisations, projects, users, requests.
   {
     pattern:
       /[-_](?:(?<=\b(?:[sprac]k|key|cpk|gsk|hf|r8|fw|pplx|xai|nvapi|tgp|csk|glm|gh[po]|github_pat|glpat|xox[abp])[-_])[\w*.…-]{3,}|(?<=\b(?:org|proj|user|usr|acct|account|team|req|request|msg|resp|chatcmpl|ws|workspace|cus|sub|inv)[-_])(?=[\w-]{0,40}\d|[\w-]{12})[\w-]{4,})/gi,
     instead: `-${hidden}`,
-    mark: /[-_]/,
+    mark: ['-', '_'],
   },
   { pattern: /\b(?:AIza|AKIA|ASIA|eyJ)[\w.-]{8,}/g, instead: hidden },
-  { pattern: /(?<![\w-])[\w-]*\*{2,}[\w*-]*/g, instead: hidden, mark: '**' },
-  { pattern: /(?<![\w-])[\w-]{2,}\.{3,}[\w-]{2,}/g, instead: hidden, mark: '...' },
+  { pattern: /(?<![\w-])[\w-]*\*{2,}[\w*-]*/g, instead: hidden, mark: ['**'] },
+  { pattern: /(?<![\w-])[\w-]{2,}\.{3,}[\w-]{2,}/g, instead: hidden, mark: ['...'] },
   {
     pattern:
       /\d(?<=\b(?:account|organi[sz]ation|team|tenant|user|customer|principal)(?: ?id)?[:= ]{1,3}["']?\d)\d{5,}/gi,
@@ -61,16 +65,16 @@ const secrets: readonly Secret[] = [
     instead: '[host]',
     mark: /\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|lan|corp|svc|test|example|invalid|cn|co|eu|de|uk|us|info|tech|xyz)/,
   },
-  { pattern: /\blocalhost(?::\d+)?(?:\/[^\s"'`<>)]*)?/gi, instead: '[host]', mark: 'localhost' },
+  { pattern: /\blocalhost(?::\d+)?(?:\/[^\s"'`<>)]*)?/gi, instead: '[host]', mark: ['localhost'] },
   {
     pattern: /(?<![\w.])\/(?:usr|home|root|var|opt|etc|tmp|mnt|data|app|models?|srv|workspace|Users)\/[^\s"'`:,)]+/g,
     instead: '[path]',
-    mark: '/',
+    mark: ['/'],
   },
   // What no word looks like: a very long run (keys, UUIDs, addresses).
   { pattern: /[\w-]{32,}/g, instead: hidden },
   // What was sent: values that validators echo, and long quotations.
-  { pattern: /\binput_value=.*(?:, input_type=\w+|$)/g, instead: `input_value=${hidden}`, mark: 'input_value' },
+  { pattern: /\binput_value=.*(?:, input_type=\w+|$)/g, instead: `input_value=${hidden}`, mark: ['input_value'] },
   {
     pattern:
       /([:=](?<=\b(?:input_value|input|flagged_input|received|value|prompt)["']? ?[:=]) ?)(?:"[^"]{0,999}"|'[^']*'|\{[^}]*\}|\[[^\]]*\])/gi,
@@ -82,15 +86,18 @@ const secrets: readonly Secret[] = [
 
 /** Makes a sentence safe to show, at most 500 characters long. Empty where nothing is left to say. */
 export function redact(sentence: string): string {
-  let text = readable(sentence);
-  const lower = text.toLowerCase();
-  for (const secret of secrets) {
-    const { mark } = secret;
-    if (mark === undefined || (typeof mark === 'string' ? lower.includes(mark) : mark.test(lower))) {
-      text = text.replace(secret.pattern, secret.instead);
-    }
-  }
+  const plain = readable(sentence);
+  const lower = plain.toLowerCase();
+  const text = secrets.reduce(
+    (rest, { pattern, instead, mark }) => (isMarked(lower, mark) ? rest.replace(pattern, instead) : rest),
+    plain,
+  );
   return text.length <= longestMessage ? text : `${text.slice(0, longestMessage - 1)}…`;
+}
+
+function isMarked(lower: string, mark: Secret['mark']): boolean {
+  if (mark === undefined) return true;
+  return mark instanceof RegExp ? mark.test(lower) : mark.some((word) => lower.includes(word));
 }
 
 /** One line, without control characters; a cut goes between words, so that no part of a key survives at the edge. */

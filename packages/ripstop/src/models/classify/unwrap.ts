@@ -133,12 +133,13 @@ function htmlTitle(html: string): string {
 
 /** The payloads of server-sent events or of newline-delimited JSON; else the text as it is. */
 function framesOf(text: string): readonly string[] {
-  if (/^(?:data|event|id|retry|):/.test(text) || text.includes('\ndata:')) {
-    const data = text.split(/\r?\n/).filter((line) => line.startsWith('data:'));
-    return data.slice(-maxFrames).map((line) => line.slice(5).trim());
+  if (text.startsWith('{')) {
+    const isDelimited = text.includes('}\n{') || text.includes('}\r\n{');
+    return isDelimited ? text.split(/\r?\n(?=\{)/).slice(-maxFrames) : [text];
   }
-  if (text.startsWith('{') && /\}\r?\n\{/.test(text)) return text.split(/\r?\n(?=\{)/).slice(-maxFrames);
-  return [text];
+  if (!/^(?:data|event|id|retry|):/.test(text) && !text.includes('\ndata:')) return [text];
+  const data = text.split(/\r?\n/).filter((line) => line.startsWith('data:'));
+  return data.slice(-maxFrames).map((line) => line.slice(5).trim());
 }
 
 const jsonStart = /\{\s*["'}]|\[\s*\{/;
@@ -190,7 +191,7 @@ function readObject(reading: Reading, object: JsonObject, depth: number): void {
     if (role.code && isCode(value)) codes.push(String(value));
     if (role.waitUnitMs !== undefined) waitMs = longest(waitMs, waitIn(value, role.waitUnitMs));
     if (typeof value !== 'string' || !role.text) continue;
-    if (jsonStart.test(value)) inside.push(value);
+    if (value.includes('{') && jsonStart.test(value)) inside.push(value);
     else message = message === undefined ? value : `${message} ${value}`;
   }
   if (message !== undefined) codes.push(...leadingCodes(message));
@@ -227,7 +228,7 @@ const noCodes: readonly string[] = [];
 
 /** `ThrottlingException: …`, `litellm.ContextWindowExceededError: litellm.BadRequestError: …` */
 function leadingCodes(text: string): readonly string[] {
-  const found = leadingCode.exec(text);
+  const found = text.includes(':') ? leadingCode.exec(text) : null;
   if (found === null) return noCodes;
   return found.slice(1).filter((code) => code !== undefined && codeFacts(code) !== undefined);
 }
