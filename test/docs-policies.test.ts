@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { backoffDefaults, circuitBreakerDefaults, retryDefaults, timeoutDefaults } from 'ripstop/policies';
+import { describe, expect, test } from 'vitest';
+import { readText, root } from './repository.js';
+
+interface Page {
+  readonly name: string;
+  readonly defaults: object;
+  /** Where the options are declared: file and interfaces. */
+  readonly options: readonly (readonly [file: string, name: string])[];
+  /** Whose events it tells of. */
+  readonly events: string;
+}
+
+const source = (file: string): string => `packages/ripstop/src/${file}`;
+const backoff = [source('policies/parts/backoff.ts'), 'BackoffOptions'] as const;
+const pages: readonly Page[] = [
+  {
+    name: 'retry',
+    defaults: retryDefaults,
+    options: [[source('policies/retry.ts'), 'RetryOptions'], backoff],
+    events: 'retry',
+  },
+  {
+    name: 'circuit-breaker',
+    defaults: circuitBreakerDefaults,
+    options: [[source('policies/circuit-breaker.ts'), 'CircuitBreakerOptions']],
+    events: 'breaker',
+  },
+  {
+    name: 'timeout',
+    defaults: timeoutDefaults,
+    options: [[source('policies/timeout.ts'), 'TimeoutOptions']],
+    events: 'timeout',
+  },
+  { name: 'pipeline', defaults: {}, options: [[source('call/call.ts'), 'ContextOptions']], events: 'listener' },
+];
+
+/** The part of a page under a heading. */
+function section(page: string, heading: string): string {
+  return page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
+}
+
+/** The cells of the tables in a text, row by row, without heads. */
+function rows(text: string): string[][] {
+  return [...text.matchAll(/^\| (`.+) \|$/gm)].map(([, row = '']) => row.split(' | '));
+}
+
+/** The names that an interface in the sources declares. */
+function declared(file: string, name: string): string[] {
+  const body = new RegExp(`interface ${name}\\b[^{]*{\\n([\\s\\S]*?)\\n}`).exec(readText(file))?.[1] ?? '';
+  return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, option = '']) => option);
+}
+
+/** A default as the pages write it: thousands apart, text in quotes. */
+function written(value: unknown): string {
+  if (value === undefined) return 'none';
+  if (typeof value === 'number') return `\`${spaced(value)}\``;
+  if (typeof value === 'string') return `\`'${value}'\``;
+  const members = Object.entries(value as object).map(([key, member]) => `${key}: ${spaced(member as number)}`);
+  return `\`{ ${members.join(', ')} }\``;
+}
+
+function spaced(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ' ');
+}
+
+describe.each(pages)('docs/policies/$name.md', ({ name, defaults, options, events }) => {
+  const page = readText(`docs/policies/${name}.md`);
+
+  test('has the five sections, in order', () => {
+    const headings = [...page.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(['Purpose', 'Options', 'Events', 'Errors', 'Do not']);
+  });
+
+  test('lists every option of the code and no other, each with the default that the code has', () => {
+    const listed = rows(section(page, 'Options')).map(([option = '', value]) => [option.slice(1, -1), value]);
+    const names = options.flatMap(([file, of]) => declared(file, of));
+    expect(names.length).toBeGreaterThan(0);
+    expect(listed.map(([option]) => option).sort()).toEqual([...names].sort());
+    const known: Record<string, unknown> = { ...defaults };
+    expect(Object.fromEntries(listed)).toEqual(
+      Object.fromEntries(names.map((option) => [option, written(known[option])])),
+    );
+  });
+
+  test('lists every event of the code and no other', () => {
+    const listed = rows(section(page, 'Events')).map(([event = '']) => event.slice(1, -1));
+    const reported = [...readText(source('call/events.ts')).matchAll(/type: '([\w.]+)'; readonly/g)];
+    const own = reported.map(([, event = '']) => event).filter((event) => event.startsWith(`${events}.`));
+    expect(own.length).toBeGreaterThan(0);
+    expect([...listed].sort()).toEqual([...own].sort());
+  });
+
+  test('links only to what is there', () => {
+    for (const [, link = ''] of page.matchAll(/\]\((?!http)([^)#]+)\)/g)) {
+      expect(existsSync(join(root, dirname(`docs/policies/${name}.md`), link)), link).toBe(true);
+    }
+  });
+
+  test('shows no code but snippets that are cut from an example', () => {
+    const snippets = [...page.matchAll(/<!-- snippet: (\S+) of (\S+) -->\n```\w+\n([\s\S]*?)```/g)];
+    expect(snippets[0]?.[1]).toBe(name);
+    expect(snippets).toHaveLength(page.split('```').length / 2 - 0.5);
+    for (const [, snippet, file = '', text] of snippets) {
+      expect(readText(file)).toContain(`// snippet: ${snippet}\n${text}// end of snippet`);
+    }
+  });
+});
+
+test('the backoff of retry is the backoff', () => {
+  expect(retryDefaults).toMatchObject(backoffDefaults);
+});
+
+test('the example of these pages runs, and prints what they promise', () => {
+  const printed = execFileSync(process.execPath, [join(root, 'examples/policies.mjs')], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect(printed.trimEnd().split('\n')).toEqual([
+    'Paris. attempt 2',
+    'closed - no answer',
+    'open - no answer',
+    'open - Circuit breaker is OPEN for gpt-x',
+    'told to stop',
+    "inference_timeout { phase: 'attempt', timeout_seconds: 0.02 }",
+    'timeout.expired 1',
+    'told to stop',
+    'retry.scheduled 1',
+    'timeout.expired 2',
+    'told to stop',
+    'retry.stopped 2',
+    'inference_timeout attempts 2',
+  ]);
+});
