@@ -150,8 +150,7 @@ function watchWebStream(
   );
 }
 
-/** The outcome, or the reason of the abort if that comes first. Nobody is told to stop: the signal does that. */
-export /** What `advance` brings, unless an abort comes first. An iterator written by hand may bring it without a promise. */
+/** What `advance` brings, unless an abort comes first. An iterator written by hand may bring it without a promise. */
 async function orAbort<T>(advance: () => Promise<T>, attempt: CallScope | undefined): Promise<T> {
   if (attempt === undefined) return advance();
   if (attempt.aborted) throw attempt.reason;
