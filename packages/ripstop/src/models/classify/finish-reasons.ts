@@ -12,7 +12,8 @@ const reasons: Partial<Record<ErrorType, string>> = {
   content_filtered: `content_filter content_filtered safety refusal recitation blocklist prohibited_content spii
     image_safety image_prohibited_content image_recitation model_armor guardrail_intervened sensitive error_toxic
     content_moderated request_moderated moderated guardrails jailbreak`,
-  context_length_exceeded: 'model_context_window_exceeded error_limit context_length_exceeded context_length',
+  context_length_exceeded: `model_context_window_exceeded model_length error_limit context_length_exceeded
+    context_length`,
   generation_failed: `error malformed_function_call malformed_response malformed_tool_use malformed_model_output
     unexpected_tool_call too_many_tool_calls missing_thought_signature no_image image_other other abort eos_error
     failed incomplete finish_reason_unspecified`,
