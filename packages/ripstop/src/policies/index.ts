@@ -2,6 +2,12 @@
 export type { Call, CallContext, ContextOptions } from '../call/call.js';
 export { type CallReport, callReport } from '../call/call-report.js';
 export { type BackoffOptions, backoffDefaults, type Jitter } from './parts/backoff.js';
+export {
+  type RetryBudget,
+  type RetryBudgetOptions,
+  retryBudget,
+  retryBudgetDefaults,
+} from './parts/retry-budget.js';
 export type { WindowOptions } from './parts/rolling-window.js';
 export {
   type BreakerOutcome,

@@ -2,11 +2,12 @@ import { sleep } from '../call/abort.js';
 import { type CallContext, nextAttempt } from '../call/call.js';
 import { reportCall } from '../call/call-report.js';
 import { assertCount, type Defaults, withDefaults } from '../call/options.js';
-import { type Clock, type Runtime, systemRuntime } from '../call/runtime.js';
-import type { ErrorType } from '../errors/error-types.js';
-import { type AttemptReport, ModelError, type StopReason } from '../errors/model-error.js';
+import { type Runtime, systemRuntime } from '../call/runtime.js';
+import type { AttemptReport, StopReason } from '../errors/model-error.js';
+import { remember } from './parts/attempt-history.js';
 import { type BackoffOptions, backoffDefaults, exponentialBackoff } from './parts/backoff.js';
-import { isRejection, isRetryable, passes, statedWaitMs, typeOf, upstreamStatus } from './parts/verdict.js';
+import { creditSuccess, type RetryBudget } from './parts/retry-budget.js';
+import { isRejection, isRetryable, passes, statedWaitMs, typeOf } from './parts/verdict.js';
 import { type Next, type Policy, policy } from './policy.js';
 
 /**
@@ -27,19 +28,18 @@ export interface RetryOptions extends BackoffOptions {
   readonly attempts?: number | undefined;
   /** Narrows which errors are retried; it cannot widen it. Default: every retryable error. */
   readonly when?: ((error: unknown, context: CallContext) => boolean) | undefined;
+  /** What every retry is paid from, shared with all that call the same service. Default: none; only `attempts` limits. */
+  readonly budget?: RetryBudget | undefined;
 }
 
-export const retryDefaults: Defaults<RetryOptions, Exclude<keyof RetryOptions, 'when'>> = {
+export const retryDefaults: Defaults<RetryOptions, Exclude<keyof RetryOptions, 'when' | 'budget'>> = {
   attempts: 4,
   ...backoffDefaults,
 };
 
-/** More attempts than this are counted, but not listed one by one. */
-const longestHistory = 32;
-
 /** @throws RangeError for a bad option. */
 export function retry(options: RetryOptions = {}, runtime: Runtime = systemRuntime): Policy {
-  const { attempts, when, maxDelayMs } = withDefaults(retryDefaults, options);
+  const { attempts, when, budget, maxDelayMs } = withDefaults(retryDefaults, options);
   assertCount('attempts', attempts);
   const { clock, random } = runtime;
   const backoff = exponentialBackoff(options, random);
@@ -57,7 +57,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     if (isCircuitOpen(error) && leftMs === Number.POSITIVE_INFINITY) return 'circuit_open';
     if (delayMs >= leftMs || (statedMs !== undefined && statedMs > maxDelayMs)) return 'deadline';
     if (context.notBefore > clock.now() + delayMs) return 'circuit_open';
-    return delayMs;
+    return budget?.take() === 'denied' ? 'budget' : delayMs;
   }
 
   async function recover<T>(next: Next<T>, context: CallContext, first: unknown, startedAt: number): Promise<T> {
@@ -78,22 +78,44 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
       }
       delayMs = decision;
       failed.emit({ type: 'retry.scheduled', delayMs, errorType });
-      await waitFor(delayMs, clock, context, error, history);
+      await waitFor(delayMs, context, error, history);
       began = clock.now();
       failed = nextAttempt(context, attempt + 1);
       try {
-        return await next(failed);
+        return credited(await next(failed));
       } catch (failure) {
         error = failure;
+        if (isRejection(error)) budget?.giveBack();
       }
     }
+  }
+
+  async function waitFor(
+    delayMs: number,
+    context: CallContext,
+    error: unknown,
+    history: readonly AttemptReport[],
+  ): Promise<void> {
+    try {
+      await sleep(clock, delayMs, context);
+    } catch (reason) {
+      budget?.giveBack();
+      explain(reason, error);
+      reportCall(reason, { attempts: history, stopReason: context.cancelled ? 'cancelled' : 'deadline' });
+      throw reason;
+    }
+  }
+
+  function credited<T>(value: T): T {
+    return budget === undefined ? value : creditSuccess(value, budget);
   }
 
   return policy(
     'retry',
     (next, context) => {
       const startedAt = clock.now();
-      return next(context).catch((error: unknown) => recover(next, context, error, startedAt));
+      const outcome = budget === undefined ? next(context) : next(context).then(credited);
+      return outcome.catch((error: unknown) => recover(next, context, error, startedAt));
     },
     runtime,
   );
@@ -108,42 +130,9 @@ function isCircuitOpen(error: unknown): boolean {
   return isRejection(error) && error.details['reason'] === 'circuit_open';
 }
 
-async function waitFor(
-  delayMs: number,
-  clock: Clock,
-  context: CallContext,
-  error: unknown,
-  history: readonly AttemptReport[],
-): Promise<void> {
-  try {
-    await sleep(clock, delayMs, context);
-  } catch (reason) {
-    explain(reason, error);
-    reportCall(reason, { attempts: history, stopReason: context.cancelled ? 'cancelled' : 'deadline' });
-    throw reason;
-  }
-}
-
 /** The abort's reason reaches the caller as it is, and tells, where it has room to, what failed before it (RT4). */
 function explain(reason: unknown, cause: unknown): void {
   if (reason instanceof Error && reason.cause === undefined && Object.isExtensible(reason)) {
     Object.defineProperty(reason, 'cause', { value: cause, configurable: true, writable: true });
   }
-}
-
-function remember(history: AttemptReport[], error: unknown, errorType: ErrorType, ms: number): void {
-  if (history.length >= longestHistory) history.splice(1, 1);
-  // What an inner chain of models went through is told model by model.
-  if (ModelError.isInstance(error) && error.attempts !== undefined && error.stopReason === undefined) {
-    history.push(...error.attempts.slice(0, longestHistory - history.length));
-    return;
-  }
-  const status = upstreamStatus(error);
-  const phase = ModelError.isInstance(error) ? error.details['phase'] : undefined;
-  history.push({
-    errorType,
-    ...(status === undefined ? {} : { status }),
-    ...(typeof phase === 'string' ? { phase } : {}),
-    ms: Math.round(ms),
-  });
 }
