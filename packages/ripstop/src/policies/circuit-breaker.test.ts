@@ -616,3 +616,16 @@ describe('bad options', () => {
     expect(await breaker.execute(works)).toBe('done');
   });
 });
+
+test('D39: a caller in a hurry does not close a healthy service to everybody else', async () => {
+  const runtime = virtualRuntime();
+  const breaker = circuitBreaker({ consecutive: 2 }, runtime);
+  for (let call = 0; call < 5; call += 1) {
+    const outcome = breaker
+      .execute(() => new Promise<never>(() => undefined), { deadlineMs: 1 })
+      .catch((error: unknown) => error);
+    await runtime.clock.advance(1);
+    expect(await outcome).toMatchObject({ errorType: 'inference_timeout', details: { phase: 'total' } });
+  }
+  expect(breaker.state).toBe('closed');
+});

@@ -68,13 +68,20 @@ export function isRetryable(error: unknown): boolean {
 
 /** Does the error count against the service that was called? A caller's fault, a bug and a rejection do not (D39). */
 export function isServiceFailure(error: unknown): boolean {
-  if (ModelError.isInstance(error)) return errorTypes[error.errorType].breaker === 'counts' && !isRejection(error);
+  if (ModelError.isInstance(error)) {
+    return errorTypes[error.errorType].breaker === 'counts' && !isRejection(error) && !isCallersDeadline(error);
+  }
   if (typeof error !== 'object' || error === null) return true;
   const status = statusOf(error);
   if (status !== undefined) return status >= 500 || status === 408;
   if (isNetworkError(error)) return true;
   const { name } = error as { name?: unknown };
   return !programmingErrors.has(name) && name !== 'AbortError' && !isAssertion(error);
+}
+
+/** A caller in a hurry must not close a healthy service to everybody else (GW §1.1, `phase` `total`). */
+function isCallersDeadline({ errorType, details }: ModelError): boolean {
+  return errorType === 'inference_timeout' && details['phase'] === 'total';
 }
 
 /** Was the call refused by one of our own policies, without reaching the service? They all say why (`details.reason`). */
