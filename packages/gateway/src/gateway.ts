@@ -2,7 +2,7 @@ import { type Runtime, systemRuntime } from 'ripstop';
 import { type NodeServer, serve } from 'ripstop/node';
 import { createChute, createErrorHandler, type Logger, type RequestSummary } from 'ripstop/serving';
 import { authenticator } from './authentication.js';
-import { createChains } from './chains.js';
+import { createChains } from './chains/chains.js';
 import type { Config } from './config/schema.js';
 import { addChatCompletions } from './routes/chat-completions.js';
 import { addGenerate } from './routes/generate.js';

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { modelFile, whyNoLlamaCpp } from '../../../../test/embedded-model/local-models.js';
+import { beforeAll, expect, test } from 'vitest';
+import { describeLlamaCpp, modelFile } from '../../../../test/embedded-model/local-models.js';
 import { generate } from './generate.js';
 import { openInterpreter } from './interpreter/interpreter.js';
 import type { Turn } from './protocol.js';
@@ -82,8 +82,7 @@ async function interpretedAnswers(): Promise<readonly Answer[]> {
   return answers;
 }
 
-const reason = await whyNoLlamaCpp();
-describe.skipIf(reason !== undefined && process.env['CI'] !== 'true')(`beside llama.cpp ${reason ?? ''}`, () => {
+await describeLlamaCpp(() => {
   let theirs: readonly Answer[];
   let ours: readonly Answer[];
   beforeAll(async () => {

@@ -1,11 +1,8 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { ReportedEvent, Runtime } from 'ripstop';
 import { systemRuntime } from 'ripstop';
 import type { Delta } from 'ripstop/models';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describeRuntimes, endless, localModel, modelFile } from '../../../../test/embedded-model/local-models.js';
+import { describeRuntimes, endless, localModel } from '../../../../test/embedded-model/local-models.js';
 import type { EmbeddedTextModel } from './embedded-text-model.js';
 
 const outcome = (work: PromiseLike<unknown>): Promise<unknown> =>
@@ -241,50 +238,5 @@ await describeRuntimes((runtime) => {
       { type: 'engine.started', runtime },
       { type: 'engine.stopped', reason: 'stopped' },
     ]);
-  });
-});
-
-describe('a file that cannot be used', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'ripstop-gguf-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  const real = readFileSync(modelFile);
-  const damaged: [string, Uint8Array | undefined][] = [
-    ['is missing', undefined],
-    ['is empty', Buffer.alloc(0)],
-    ['is text', Buffer.from('not a model at all, but quite some text '.repeat(100))],
-    ['is cut in its header', real.subarray(0, 50_000)],
-    ['is cut in its weights', real.subarray(0, 1_000_000)],
-    ['has noise for a header', Buffer.concat([real.subarray(0, 24), Buffer.alloc(4_000, 0xa5), real.subarray(4_024)])],
-  ];
-
-  test.each(damaged)('because it %s stops the start with a typed error that tells why', async (name, bytes) => {
-    const file = join(folder, `${name.replaceAll(' ', '-')}.gguf`);
-    if (bytes !== undefined) writeFileSync(file, bytes);
-    const model = localModel({ engine: 'gguf', file });
-    try {
-      const error = await outcome(model.start());
-      expect(error).toMatchObject({
-        errorType: 'model_loading_failed',
-        isRetryable: false,
-        details: { reason: 'model_file' },
-      });
-      expect((error as Error).message).not.toContain(folder);
-    } finally {
-      await model.stop();
-    }
-  });
-
-  test('works again as soon as it is put right', async () => {
-    const file = join(folder, 'mended.gguf');
-    writeFileSync(file, real.subarray(0, 1_000));
-    const model = localModel({ engine: 'gguf', file });
-    try {
-      expect(await outcome(model.start())).toMatchObject({ errorType: 'model_loading_failed' });
-      copyFileSync(modelFile, file);
-      await expect.poll(() => model.health().state, { timeout: 10_000 }).toBe('ready');
-      expect((await model.generate('What is the capital of France?', { temperature: 0 })).text).toContain('Paris');
-    } finally {
-      await model.stop();
-    }
   });
 });

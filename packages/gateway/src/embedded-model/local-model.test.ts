@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { virtualRuntime } from 'ripstop/testing';
 import { describe, expect, test } from 'vitest';
 import { fakeEngines } from '../../../../test/embedded-model/fake-engine.js';
@@ -39,6 +40,30 @@ test.each([
   [{ readyWaitMs: -1 }, 'readyWaitMs must be above 0, got -1'],
 ])('a limit that makes no sense is a RangeError: %j', (tuning, message) => {
   expect(() => new EmbeddedTextModel({ engine: 'embedded', ...tuning })).toThrow(new RangeError(message));
+});
+
+test('the page about local models states these limits', () => {
+  const page = readFileSync(new URL('../../../../docs/embedded-model.md', import.meta.url), 'utf8');
+  const embedded = planLocalModel({ engine: 'embedded' });
+  const gguf = planLocalModel({ engine: 'gguf', file: modelFile });
+  const seconds = (ms: number): string => `${ms / 1_000} s`;
+  const row = (what: string, limit: 'startMs' | 'silenceMs' | 'generationMs' | 'cancelMs'): string => {
+    return `| ${what} | ${seconds(embedded.limits[limit])} | ${seconds(gguf.limits[limit])} |`;
+  };
+  for (const stated of [
+    row('loading', 'startMs'),
+    row('silence of its process', 'silenceMs'),
+    row('one answer', 'generationMs'),
+    row('stopping an answer', 'cancelMs'),
+    `| waiting | ${embedded.maxWaiting} requests, ${seconds(embedded.maxWaitMs)} each |`,
+    `| window, input and output together | ${embedded.contextLength} tokens |`,
+    `\`temperature\` (default ${embedded.temperature}; ${gguf.temperature} for a GGUF file)`,
+    `after ${embedded.restart.baseMs} ms`,
+    `up to ${seconds(embedded.restart.maxMs)}`,
+    `or ${seconds(embedded.restart.healthyMs)} of life`,
+  ]) {
+    expect(page).toContain(stated);
+  }
 });
 
 describe('the automatic runtime', () => {

@@ -2,7 +2,7 @@ import { newCorrelationId, type Runtime } from 'ripstop';
 import type { ChatRequest, Delta } from 'ripstop/models';
 import type { Chute } from 'ripstop/serving';
 import { z } from 'zod';
-import type { Chains } from '../chains.js';
+import type { Chains } from '../chains/chains.js';
 import { chunkMaker, completion } from './chat-wire.js';
 import { told } from './told.js';
 

@@ -2,7 +2,7 @@ import { GenerationFailedError, ModelError, type Runtime } from 'ripstop';
 import { type Delta, safeGenerate, safeGenerateStream, type TextModel } from 'ripstop/models';
 import type { Chute, CordCall } from 'ripstop/serving';
 import { z } from 'zod';
-import type { Chain, Chains } from '../chains.js';
+import type { Chain, Chains } from '../chains/chains.js';
 import { told } from './told.js';
 
 const input = z.object({

@@ -1,7 +1,7 @@
 import type { Runtime } from 'ripstop';
 import { ModelLoadingError, ModelOverloadedError } from 'ripstop/errors';
 import { type Chute, respond } from 'ripstop/serving';
-import type { Chains, UpstreamState } from '../chains.js';
+import type { Chains, UpstreamState } from '../chains/chains.js';
 
 export interface Standing {
   /** True from the moment the gateway is told to stop. */

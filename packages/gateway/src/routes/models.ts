@@ -1,6 +1,6 @@
 import type { Runtime } from 'ripstop';
 import type { Chute } from 'ripstop/serving';
-import type { Chains } from '../chains.js';
+import type { Chains } from '../chains/chains.js';
 
 /** `GET /v1/models`: the names that callers may ask for, and never those of the upstreams. */
 export function addModels(chute: Chute<object>, chains: Chains, { clock }: Runtime): void {

@@ -1,5 +1,5 @@
 import type { Reply } from 'ripstop/serving';
-import type { Served } from '../chains.js';
+import type { Served } from '../chains/chains.js';
 
 /** Writes who answered into the answer's headers and the request's log line. */
 export function told(reply: Reply): (served: Served) => void {

@@ -3,6 +3,8 @@ import { ModelLoadingError } from 'ripstop/errors';
 
 export type LlamaCppLibrary = typeof NodeLlamaCpp;
 
+/** Messages may be shown to callers, and where things lie on this machine is none of their business. */
+const paths = /(?:[A-Za-z]:)?[\\/][^\s'"]+/g;
 /** The version that the engine was tested with; npm checks it as an optional peer dependency. */
 const llamaCppVersion = '3.21.1';
 
@@ -30,7 +32,7 @@ export async function loadLlamaCpp(): Promise<LlamaCppLibrary> {
 export function runtimeFailure(error: unknown): ModelLoadingError {
   const name = error instanceof Error ? error.name : 'Error';
   const message = error instanceof Error ? error.message : String(error);
-  return new ModelLoadingError(`node-llama-cpp cannot load the model: ${message}`, {
+  return new ModelLoadingError(`node-llama-cpp cannot load the model: ${message.replaceAll(paths, '…')}`, {
     isRetryable: false,
     details: { reason: 'runtime_failed', failure: name },
     cause: error,

@@ -10,10 +10,10 @@ import {
   type TextModel,
 } from 'ripstop/models';
 import type { CallContext } from 'ripstop/policies';
-import type { Config, ModelConfig } from './config/schema.js';
+import type { Config, ModelConfig } from '../config/schema.js';
 import { firstCause } from './first-cause.js';
 import { retriesSameTarget } from './same-target.js';
-import type { Upstream } from './upstreams/upstream.js';
+import type { Upstream } from '../upstreams/upstream.js';
 
 /** Who answered, for headers and logs. */
 export interface Served {
