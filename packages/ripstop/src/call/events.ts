@@ -10,6 +10,7 @@ export type CallEvent =
   | { readonly type: 'breaker.half_opened'; readonly name: string }
   | { readonly type: 'breaker.closed'; readonly name: string }
   | { readonly type: 'breaker.rejected'; readonly name: string; readonly retryAfterMs: number }
+  | { readonly type: 'throttle.rejected'; readonly rejectRatio: number }
   | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
   | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }
   | { readonly type: 'model.answered'; readonly model: string; readonly ms: number; readonly wasFallback: boolean }

@@ -20,4 +20,5 @@ export {
 } from './circuit-breaker.js';
 export { type ExecuteOptions, type Next, type Policy, type PolicyRun, pipeline, policy } from './policy.js';
 export { type RetryOptions, retry, retryDefaults } from './retry.js';
+export { type Throttle, type ThrottleOptions, throttle, throttleDefaults } from './throttle.js';
 export { type TimeoutOptions, timeout, timeoutDefaults } from './timeout.js';
