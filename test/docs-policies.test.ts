@@ -1,7 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { backoffDefaults, circuitBreakerDefaults, retryDefaults, timeoutDefaults } from 'ripstop/policies';
+import {
+  backoffDefaults,
+  bulkheadDefaults,
+  circuitBreakerDefaults,
+  deadlineDefaults,
+  retryDefaults,
+  timeoutDefaults,
+} from 'ripstop/policies';
 import { describe, expect, test } from 'vitest';
 import { readText, root } from './repository.js';
 
@@ -34,6 +41,18 @@ const pages: readonly Page[] = [
     defaults: timeoutDefaults,
     options: [[source('policies/timeout.ts'), 'TimeoutOptions']],
     events: 'timeout',
+  },
+  {
+    name: 'deadline',
+    defaults: deadlineDefaults,
+    options: [[source('policies/deadline.ts'), 'DeadlineOptions']],
+    events: 'deadline',
+  },
+  {
+    name: 'bulkhead',
+    defaults: bulkheadDefaults,
+    options: [[source('policies/bulkhead.ts'), 'BulkheadOptions']],
+    events: 'bulkhead',
   },
   { name: 'pipeline', defaults: {}, options: [[source('call/call.ts'), 'ContextOptions']], events: 'listener' },
 ];
@@ -133,5 +152,19 @@ test('the example of these pages runs, and prints what they promise', () => {
     'told to stop',
     'retry.stopped 2',
     'inference_timeout attempts 2',
+  ]);
+});
+
+test('the example of the policies around a call runs, and prints what their pages promise', () => {
+  const printed = execFileSync(process.execPath, [join(root, 'examples/around-the-call.mjs')], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect(printed.trimEnd().split('\n')).toEqual([
+    'attempt 1',
+    'attempt 2',
+    'upstream_unavailable deadline',
+    '2 run, 1 waits',
+    'fulfilled fulfilled fulfilled queue_full',
   ]);
 });

@@ -6,11 +6,13 @@ export type CallEvent =
   | { readonly type: 'retry.scheduled'; readonly delayMs: number; readonly errorType: ErrorType | undefined }
   | { readonly type: 'retry.stopped'; readonly stopReason: StopReason; readonly errorType: ErrorType | undefined }
   | { readonly type: 'timeout.expired'; readonly limitMs: number }
+  | { readonly type: 'deadline.expired'; readonly limitMs: number }
   | { readonly type: 'breaker.opened'; readonly name: string; readonly cooldownMs: number; readonly reason: string }
   | { readonly type: 'breaker.half_opened'; readonly name: string }
   | { readonly type: 'breaker.closed'; readonly name: string }
   | { readonly type: 'breaker.rejected'; readonly name: string; readonly retryAfterMs: number }
   | { readonly type: 'throttle.rejected'; readonly rejectRatio: number }
+  | { readonly type: 'bulkhead.rejected'; readonly name: string; readonly reason: 'queue_full' | 'queue_timeout' }
   | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
   | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }
   | { readonly type: 'model.answered'; readonly model: string; readonly ms: number; readonly wasFallback: boolean }

@@ -9,6 +9,7 @@ export {
   retryBudgetDefaults,
 } from './parts/retry-budget.js';
 export type { WindowOptions } from './parts/rolling-window.js';
+export { type Bulkhead, type BulkheadOptions, bulkhead, bulkheadDefaults } from './bulkhead.js';
 export {
   type BreakerOutcome,
   type BreakerState,
@@ -18,6 +19,7 @@ export {
   circuitBreakerDefaults,
   type Permit,
 } from './circuit-breaker.js';
+export { type DeadlineOptions, deadline, deadlineDefaults } from './deadline.js';
 export { type ExecuteOptions, type Next, type Policy, type PolicyRun, pipeline, policy } from './policy.js';
 export { type RetryOptions, retry, retryDefaults } from './retry.js';
 export { type Throttle, type ThrottleOptions, throttle, throttleDefaults } from './throttle.js';

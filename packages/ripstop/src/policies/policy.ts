@@ -97,12 +97,7 @@ function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
     scope.release();
     return Promise.reject(scope.reason);
   }
-  // An abort from outside ends the attempt itself, so that every layer sees it end, from the inside out.
-  scope.callee = (context) => {
-    const attempt = abortable(context);
-    if (attempt.aborted) return Promise.reject(attempt.reason);
-    return settleOrAbort(guarded(fn)(attempt), attempt);
-  };
+  scope.callee = endedByAbort(fn);
   return chain(scope).then(
     (value) => {
       if (isStream(value)) return watchStream(value, { ended: () => scope.release() });
@@ -114,6 +109,15 @@ function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
       throw error;
     },
   );
+}
+
+/** A call that an abort from outside ends itself, so that every layer sees it end, from the inside out. */
+export function endedByAbort<T>(fn: Call<T>): Next<T> {
+  return (context) => {
+    const attempt = abortable(context);
+    if (attempt.aborted) return Promise.reject(attempt.reason);
+    return settleOrAbort(guarded(fn)(attempt), attempt);
+  };
 }
 
 const callee: Next<unknown> = guarded((context) => (context as CallScope).callee?.(context));
