@@ -151,13 +151,14 @@ export function normalise(code: string): string {
 /** All that is known of one code. */
 export interface CodeFacts {
   /** The cause that it names. Nothing that a sentence or a status says outranks it. */
-  readonly cause?: Verdict;
+  readonly cause: Verdict | undefined;
   /** The cause that it hints at. */
-  readonly hint?: Verdict;
+  readonly hint: Verdict | undefined;
   /** The HTTP status that it amounts to. */
-  readonly status?: number;
+  readonly status: number | undefined;
 }
 
+const noFacts: CodeFacts = { cause: undefined, hint: undefined, status: undefined };
 const factsByCode: ReadonlyMap<string, CodeFacts> = allFacts();
 const providerNumbers: ReadonlyMap<string, ReadonlyMap<string, Verdict>> = new Map(
   Object.entries(numbers).map(([field, table]) => [field, byCode(table)]),
@@ -186,10 +187,11 @@ export function numberVerdict(field: 'error' | 'base_resp', code: string): Verdi
 
 function allFacts(): ReadonlyMap<string, CodeFacts> {
   const result = new Map<string, CodeFacts>();
-  const add = (codes: string, facts: CodeFacts): void => {
+  const add = (codes: string, facts: Partial<CodeFacts>): void => {
     for (const code of words(codes)) {
       // The usual spellings too, so that most codes are found without being normalised.
-      for (const key of [normalise(code), code, `${code}_error`]) result.set(key, { ...result.get(key), ...facts });
+      for (const key of [normalise(code), code, `${code}_error`])
+        result.set(key, { ...noFacts, ...result.get(key), ...facts });
     }
   };
   for (const [type, codes] of typesOf(specific)) add(codes, { cause: verdict(type) });

@@ -81,7 +81,7 @@ function headerLayer(header: HeaderReader): readonly Layer[] {
   const code = header('x-amzn-errortype') ?? header('x-fal-error-type');
   return code === undefined
     ? []
-    : [{ codes: [code], message: undefined, status: undefined, object: undefined, waitMs: undefined }];
+    : [{ codes: [code], message: undefined, status: undefined, object: undefined, isQuota: false, waitMs: undefined }];
 }
 
 interface Codes {

@@ -15,8 +15,8 @@ const aMoment = verdict('rate_limited');
 export function googleVerdict(layers: readonly Layer[], text: string): Verdict | undefined {
   if (text.includes('limit: 0') && /quota.{0,300}[\s(]limit: 0(?![\d.])/s.test(text)) return noQuota;
   let found: Verdict | undefined;
-  for (const { object } of layers) {
-    if (object === undefined) continue;
+  for (const { object, isQuota } of layers) {
+    if (!isQuota || object === undefined) continue;
     const value = object.quotaValue ?? object.quota_limit_value;
     if (value === '0' || value === 0) return noQuota;
     const id = object.quotaId ?? object.quota_limit;

@@ -23,12 +23,26 @@ export const rows: readonly Row[] = [
   ...failures,
 ];
 
-const rowsBySide: Readonly<Record<Side, readonly Row[]>> = {
-  none: rows.filter(({ on }) => on.includes('none')),
-  request: rows.filter(({ on }) => on.includes('request')),
-  limit: rows.filter(({ on }) => on.includes('limit')),
-  server: rows.filter(({ on }) => on.includes('server')),
+/** A row with every field, so that all have one shape: they are read on the way of every failure. */
+interface FullRow extends Verdict {
+  readonly about: RegExp | undefined;
+  readonly says: RegExp;
+  readonly unless: RegExp | undefined;
+  readonly statuses: readonly number[] | undefined;
+}
+
+const rowsBySide: Readonly<Record<Side, readonly FullRow[]>> = {
+  none: rowsOn('none'),
+  request: rowsOn('request'),
+  limit: rowsOn('limit'),
+  server: rowsOn('server'),
 };
+
+function rowsOn(side: Side): readonly FullRow[] {
+  return rows
+    .filter(({ on }) => on.includes(side))
+    .map(({ type, retryable, about, says, unless, statuses }) => ({ type, retryable, about, says, unless, statuses }));
+}
 
 /** The side on which an answer stands. */
 function sideOf(status: number | undefined): Side {
@@ -43,11 +57,11 @@ export function proseVerdict(text: string, status: number | undefined): Verdict 
   return rowsBySide[sideOf(status)].find((row) => holdsOn(row, status) && speaks(row, text));
 }
 
-function speaks({ about, says, unless }: Row, text: string): boolean {
+function speaks({ about, says, unless }: FullRow, text: string): boolean {
   return about?.test(text) !== false && says.test(text) && unless?.test(text) !== true;
 }
 
-function holdsOn({ statuses }: Row, status: number | undefined): boolean {
+function holdsOn({ statuses }: FullRow, status: number | undefined): boolean {
   return statuses === undefined || status === undefined || status < 400 || statuses.includes(status);
 }
 

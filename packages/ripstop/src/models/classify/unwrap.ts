@@ -18,6 +18,8 @@ export interface Layer {
   /** An HTTP status that stands in the body. */
   readonly status: number | undefined;
   readonly object: JsonObject | undefined;
+  /** `object` tells which of Google's quotas was hit. */
+  readonly isQuota: boolean;
   /** A wait that stands in a field of its own, in milliseconds. */
   readonly waitMs: number | undefined;
 }
@@ -46,6 +48,8 @@ interface Role {
   readonly status?: true;
   /** It holds the error, or what belongs to it, rather than an answer or the prompt. */
   readonly inside?: true;
+  /** It tells which of Google's quotas was hit. */
+  readonly quota?: true;
   /** A wait, in units of so many milliseconds; 0 for a duration with units of its own. */
   readonly waitUnitMs?: number;
 }
@@ -71,6 +75,7 @@ const roles: ReadonlyMap<string, Role> = rolesOf([
     `metadata response data innererror inner_error cause exception fault base_resp violations headers last_error
      incomplete_details node_errors provider_error upstream_error`,
   ],
+  [{ quota: true }, 'quotaId quotaValue quota_limit quota_limit_value'],
   [{ waitUnitMs: 1 }, 'retry_after_ms retryAfterMs'],
   [
     { waitUnitMs: 1_000 },
@@ -175,6 +180,7 @@ function readObject(reading: Reading, object: JsonObject, depth: number): void {
   let message: string | undefined;
   let status: number | undefined;
   let waitMs: number | undefined;
+  let isQuota = false;
   let keys = 0;
   for (const key of Object.keys(object)) {
     const value = object[key];
@@ -187,6 +193,7 @@ function readObject(reading: Reading, object: JsonObject, depth: number): void {
       continue;
     }
     if (role === undefined) continue;
+    if (role.quota) isQuota = true;
     if (role.status) status ??= asStatus(value);
     if (role.code && isCode(value)) codes.push(String(value));
     if (role.waitUnitMs !== undefined) waitMs = longest(waitMs, waitIn(value, role.waitUnitMs));
@@ -195,7 +202,7 @@ function readObject(reading: Reading, object: JsonObject, depth: number): void {
     else message = message === undefined ? value : `${message} ${value}`;
   }
   if (message !== undefined) codes.push(...leadingCodes(message));
-  reading.layers.push({ codes, message: message?.slice(0, maxText), status, object, waitMs });
+  reading.layers.push({ codes, message: message?.slice(0, maxText), status, object, isQuota, waitMs });
   for (const value of inside) readValue(reading, value, depth + 1);
 }
 
@@ -219,7 +226,14 @@ function addText(reading: Reading, text: string): void {
   const message = text.slice(0, maxText).trim();
   if (message === '') return;
   const status = leadingStatus(message);
-  reading.layers.push({ codes: leadingCodes(message), message, status, object: undefined, waitMs: undefined });
+  reading.layers.push({
+    codes: leadingCodes(message),
+    message,
+    status,
+    object: undefined,
+    isQuota: false,
+    waitMs: undefined,
+  });
 }
 
 const leadingCode = /^(?:error:? ?)?(?:\d{3}:? )?([A-Za-z][\w.]{4,60}):(?: |$)(?:([A-Za-z]\w{4,60}):(?: |$))?/;

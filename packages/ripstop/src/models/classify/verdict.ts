@@ -4,10 +4,10 @@ import type { ErrorType } from '../../errors/error-types.js';
 export interface Verdict {
   readonly type: ErrorType;
   /** Only where it differs from what the table of error types says. */
-  readonly retryable?: boolean;
+  readonly retryable?: boolean | undefined;
 }
 
-/** One verdict per type, so that tables can share them. */
+/** A verdict. All have one shape, since they are read on the way of every failure. */
 export function verdict(type: ErrorType, retryable?: boolean): Verdict {
-  return retryable === undefined ? { type } : { type, retryable };
+  return { type, retryable };
 }
