@@ -43,7 +43,7 @@ export function localModel(
 }
 
 /** Why node-llama-cpp cannot be tested here, or `undefined` where it can. */
-export async function whyNoLlamaCpp(): Promise<string | undefined> {
+async function whyNoLlamaCpp(): Promise<string | undefined> {
   const model = localModel({ engine: 'embedded', runtime: 'llama.cpp' });
   try {
     await model.start();
@@ -55,13 +55,15 @@ export async function whyNoLlamaCpp(): Promise<string | undefined> {
   }
 }
 
-/**
- * The same tests for both runtimes. Where node-llama-cpp does not load, its half is skipped with the reason; under
- * `CI=true` it runs, and fails.
- */
-export async function describeRuntimes(define: (runtime: EngineRuntime) => void): Promise<void> {
-  describe('interpreter', () => define('interpreter'));
+/** Tests with llama.cpp. Where it does not load they are skipped, with the reason; under `CI=true` they run, and fail. */
+export async function describeLlamaCpp(define: () => void): Promise<void> {
   const reason = await whyNoLlamaCpp();
   const skipped = reason !== undefined && process.env['CI'] !== 'true';
-  describe.skipIf(skipped)(skipped ? `llama.cpp (skipped: ${reason})` : 'llama.cpp', () => define('llama.cpp'));
+  describe.skipIf(skipped)(skipped ? `llama.cpp (skipped: ${reason})` : 'llama.cpp', define);
+}
+
+/** The same tests for both runtimes. */
+export async function describeRuntimes(define: (runtime: EngineRuntime) => void): Promise<void> {
+  describe('interpreter', () => define('interpreter'));
+  await describeLlamaCpp(() => define('llama.cpp'));
 }
