@@ -6,6 +6,7 @@ import {
   bulkheadDefaults,
   circuitBreakerDefaults,
   deadlineDefaults,
+  rateLimitDefaults,
   retryDefaults,
   timeoutDefaults,
 } from 'ripstop/policies';
@@ -53,6 +54,12 @@ const pages: readonly Page[] = [
     defaults: bulkheadDefaults,
     options: [[source('policies/bulkhead.ts'), 'BulkheadOptions']],
     events: 'bulkhead',
+  },
+  {
+    name: 'rate-limit',
+    defaults: rateLimitDefaults,
+    options: [[source('policies/rate-limit.ts'), 'RateLimitOptions']],
+    events: 'rate_limit',
   },
   { name: 'pipeline', defaults: {}, options: [[source('call/call.ts'), 'ContextOptions']], events: 'listener' },
 ];
@@ -166,5 +173,16 @@ test('the example of the policies around a call runs, and prints what their page
     'upstream_unavailable deadline',
     '2 run, 1 waits',
     'fulfilled fulfilled fulfilled queue_full',
+  ]);
+});
+
+test('the example of the limits runs, and prints what their pages promise', () => {
+  const printed = execFileSync(process.execPath, [join(root, 'examples/limits.mjs')], { cwd: root, encoding: 'utf8' });
+  expect(printed.trimEnd().split('\n')).toEqual([
+    '1 waits',
+    'first',
+    'second',
+    'third',
+    "rate_limited queue_timeout { 'retry-after': '60' }",
   ]);
 });

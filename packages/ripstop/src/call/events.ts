@@ -12,6 +12,11 @@ export type CallEvent =
   | { readonly type: 'breaker.closed'; readonly name: string }
   | { readonly type: 'breaker.rejected'; readonly name: string; readonly retryAfterMs: number }
   | { readonly type: 'throttle.rejected'; readonly rejectRatio: number }
+  | { readonly type: 'rate_limit.paused'; readonly name: string; readonly pausedMs: number }
+  | { readonly type: 'rate_limit.delayed'; readonly name: string; readonly waitMs: number }
+  | { readonly type: 'rate_limit.rejected'; readonly name: string; readonly reason: string; readonly waitMs: number }
+  | { readonly type: 'limit.changed'; readonly name: string; readonly limit: number; readonly previous: number }
+  | { readonly type: 'limit.rejected'; readonly name: string; readonly reason: string }
   | { readonly type: 'bulkhead.rejected'; readonly name: string; readonly reason: 'queue_full' | 'queue_timeout' }
   | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
   | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }

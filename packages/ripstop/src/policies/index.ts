@@ -21,6 +21,15 @@ export {
 } from './circuit-breaker.js';
 export { type DeadlineOptions, deadline, deadlineDefaults } from './deadline.js';
 export { type ExecuteOptions, type Next, type Policy, type PolicyRun, pipeline, policy } from './policy.js';
+export {
+  type LimitHeaders,
+  type RateLimit,
+  type RateLimitOptions,
+  type RateLimitSize,
+  type RateLimitState,
+  rateLimit,
+  rateLimitDefaults,
+} from './rate-limit.js';
 export { type RetryOptions, retry, retryDefaults } from './retry.js';
 export { type Throttle, type ThrottleOptions, throttle, throttleDefaults } from './throttle.js';
 export { type TimeoutOptions, timeout, timeoutDefaults } from './timeout.js';
