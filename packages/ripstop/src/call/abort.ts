@@ -13,7 +13,7 @@ export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?
   return new Promise<T>((resolve, reject) => {
     // An attempt that hears of its abort is aborted for good, so the listener needs no removing once it has run, and
     // an attempt that has settled is dropped with its listener in it.
-    attempt.onAbort((reason) => {
+    attempt.listen((reason) => {
       afterCompletedOutcomes(attempt, () => {
         limit?.cancel();
         reject(reason);

@@ -50,7 +50,6 @@ export interface ContextOptions {
 
 /** What is told of an abort. */
 export type AbortListener = (reason: unknown) => void;
-const nothing = (): void => undefined;
 
 /**
  * A node in a tree of contexts: the caller's call at the root, its attempts below. An abort goes down, never up.
@@ -65,7 +64,9 @@ export class CallScope implements CallContext {
   private readonly ownAttempt: number | undefined;
   private abortion: { readonly reason: unknown } | undefined = undefined;
   private controller: AbortController | undefined = undefined;
-  private listeners: AbortListener[] | undefined = undefined;
+  /** Nearly always the only one. */
+  private listener: AbortListener | undefined = undefined;
+  private others: AbortListener[] | undefined = undefined;
   private link: AbortListener | undefined = undefined;
   private released = false;
 
@@ -139,25 +140,30 @@ export class CallScope implements CallContext {
   }
 
   onAbort(listener: AbortListener): () => void {
-    if (this.aborted) {
-      listener(this.reason);
-      return nothing;
-    }
-    if (this.listeners === undefined) this.listeners = [listener];
-    else this.listeners.push(listener);
-    this.linkUp();
+    this.listen(listener);
     return () => this.unlisten(listener);
+  }
+
+  /** `onAbort` for those who listen to the end. */
+  listen(listener: AbortListener): void {
+    if (this.aborted) return listener(this.reason);
+    if (this.listener === undefined) this.listener = listener;
+    else if (this.others === undefined) this.others = [listener];
+    else this.others.push(listener);
+    this.linkUp();
   }
 
   /** Aborts this call and everything below it. The first reason stays. */
   abort(reason: unknown): void {
     if (this.abortion !== undefined) return;
     this.abortion = { reason: this.aborted ? this.reason : reason };
-    const { listeners } = this;
-    this.listeners = undefined;
+    const { listener, others } = this;
+    this.listener = undefined;
+    this.others = undefined;
     this.release();
     this.controller?.abort(this.abortion.reason);
-    if (listeners !== undefined) for (const listener of listeners) this.tell(listener, this.abortion.reason);
+    if (listener !== undefined) this.tell(listener, this.abortion.reason);
+    if (others !== undefined) for (const other of others) this.tell(other, this.abortion.reason);
   }
 
   /** Has the call settled, or the stream that it returned ended? */
@@ -172,8 +178,12 @@ export class CallScope implements CallContext {
   }
 
   /** Is any news of an abort to be had from above? */
+  protected get informed(): boolean {
+    return this.parent?.abortable === true;
+  }
+
   protected subscribe(link: AbortListener): void {
-    if (this.parent?.abortable) this.parent.onAbort(link);
+    if (this.parent?.abortable) this.parent.listen(link);
   }
 
   protected unsubscribe(link: AbortListener): void {
@@ -181,15 +191,17 @@ export class CallScope implements CallContext {
   }
 
   private unlisten(listener: AbortListener): void {
-    const { listeners } = this;
-    const index = listeners?.indexOf(listener) ?? -1;
-    if (listeners === undefined || index < 0) return;
-    listeners.splice(index, 1);
-    if (listeners.length === 0 && this.controller === undefined) this.unlink();
+    if (this.listener === listener) {
+      this.listener = this.others?.shift();
+    } else {
+      const index = this.others?.indexOf(listener) ?? -1;
+      if (index >= 0) this.others?.splice(index, 1);
+    }
+    if (this.listener === undefined && this.controller === undefined) this.unlink();
   }
 
   private linkUp(): void {
-    if (this.link !== undefined) return;
+    if (this.link !== undefined || !this.informed) return;
     this.link = (reason) => this.abort(reason);
     this.subscribe(this.link);
   }
@@ -210,7 +222,7 @@ export class CallScope implements CallContext {
   }
 }
 
-// Contexts are made here and in root-scope.ts and nowhere else, so every CallContext is a CallScope.
+// Contexts are made here, in root-scope.ts and in shared-scope.ts only, so every CallContext is a CallScope.
 
 /** A part of `context` that can be aborted by itself: one attempt under a limit. */
 export function abortable(context: CallContext): CallScope {

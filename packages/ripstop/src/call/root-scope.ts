@@ -94,6 +94,10 @@ export class RootScope extends CallScope {
     this.deadlineTimer?.cancel();
   }
 
+  protected override get informed(): boolean {
+    return this.callerSignal !== undefined || super.informed;
+  }
+
   protected override subscribe(link: AbortListener): void {
     // Whoever asks for the signal after the end gets one that stays quiet, and leaves nothing behind (G6).
     if (this.over) return;

@@ -55,7 +55,7 @@ class Lane {
   }
 
   add(action: () => void): Timer {
-    const timer = new LaneTimer(this, performance.now() + this.delayMs, action, this.tail);
+    const timer = new LaneTimer(this, Math.ceil(performance.now() + this.delayMs), action, this.tail);
     if (this.tail === undefined) {
       this.head = timer;
       this.handle.ref?.();
