@@ -1,5 +1,5 @@
 // The policies that stand around a call and its attempts. The pages in docs/policies/ are cut from here.
-import { bulkhead, deadline, pipeline, retry, UpstreamUnavailableError } from 'ripstop';
+import { bulkhead, coalesce, deadline, pipeline, retry, UpstreamUnavailableError } from 'ripstop';
 
 // snippet: deadline
 const inTime = pipeline(deadline({ limitMs: 50 }), retry({ attempts: 5, baseDelayMs: 30, jitter: 'none' }));
@@ -18,4 +18,12 @@ const calls = [1, 2, 3, 4].map(() => slots.execute(briefly));
 console.log(slots.running, 'run,', slots.waiting, 'waits');
 const outcomes = await Promise.allSettled(calls);
 console.log(outcomes.map(({ status, reason }) => reason?.details.reason ?? status).join(' '));
+// end of snippet
+
+// snippet: coalesce
+const together = coalesce();
+let asked = 0;
+const ask = async () => `Paris, asked ${(asked += 1)} time`;
+const same = { key: 'what is the capital of France?' };
+console.log(await Promise.all([together.execute(ask, same), together.execute(ask, same)]));
 // end of snippet

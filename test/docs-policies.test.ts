@@ -5,6 +5,7 @@ import {
   backoffDefaults,
   bulkheadDefaults,
   circuitBreakerDefaults,
+  coalesceDefaults,
   deadlineDefaults,
   rateLimitDefaults,
   retryDefaults,
@@ -60,6 +61,12 @@ const pages: readonly Page[] = [
     defaults: rateLimitDefaults,
     options: [[source('policies/rate-limit.ts'), 'RateLimitOptions']],
     events: 'rate_limit',
+  },
+  {
+    name: 'coalesce',
+    defaults: coalesceDefaults,
+    options: [[source('policies/coalesce.ts'), 'CoalesceOptions']],
+    events: 'coalesce',
   },
   { name: 'pipeline', defaults: {}, options: [[source('call/call.ts'), 'ContextOptions']], events: 'listener' },
 ];
@@ -173,6 +180,7 @@ test('the example of the policies around a call runs, and prints what their page
     'upstream_unavailable deadline',
     '2 run, 1 waits',
     'fulfilled fulfilled fulfilled queue_full',
+    "[ 'Paris, asked 1 time', 'Paris, asked 1 time' ]",
   ]);
 });
 

@@ -36,7 +36,7 @@ export function deadline(options: DeadlineOptions = {}, runtime: Runtime = syste
       if (context.deadline - clock.now() <= limitMs) return next(context);
       const whole = new RootScope(runtime, { context, deadlineMs: limitMs });
       if (whole.callee !== undefined) whole.callee = endedByAbort(whole.callee);
-      whole.onAbort(() => reportExpiry(context));
+      whole.listen(() => reportExpiry(context));
       return settleOrAbort(next(whole), whole);
     },
     runtime,

@@ -19,6 +19,7 @@ export {
   circuitBreakerDefaults,
   type Permit,
 } from './circuit-breaker.js';
+export { type CoalesceOptions, coalesce, coalesceDefaults } from './coalesce.js';
 export { type DeadlineOptions, deadline, deadlineDefaults } from './deadline.js';
 export { type ExecuteOptions, type Next, type Policy, type PolicyRun, pipeline, policy } from './policy.js';
 export {
