@@ -1,5 +1,6 @@
 // Limits on what is sent to an upstream. The pages in docs/policies/ are cut from here.
-import { rateLimit } from 'ripstop/policies';
+import { ModelOverloadedError } from 'ripstop/errors';
+import { adaptiveLimit, rateLimit } from 'ripstop/policies';
 
 const response = { headers: new Headers({ 'x-ratelimit-remaining-requests': '40' }) };
 
@@ -23,4 +24,13 @@ limit.learn(response.headers);
 limit.pause(60_000); // what a 429 with `Retry-After: 60` does
 await ask('too early').catch((error) => console.log(error.errorType, error.details.reason, error.headers));
 limit.reset();
+// end of snippet
+
+// snippet: adaptive-limit
+const crowd = adaptiveLimit({ name: 'gpt-x', initialLimit: 10 });
+const tooMany = async () => {
+  throw new ModelOverloadedError();
+};
+console.log(crowd.limit, 'at a time');
+await crowd.execute(tooMany).catch((error) => console.log(error.errorType, crowd.limit, 'at a time'));
 // end of snippet

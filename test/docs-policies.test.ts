@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
+  adaptiveLimitDefaults,
   backoffDefaults,
   bulkheadDefaults,
   circuitBreakerDefaults,
@@ -67,6 +68,12 @@ const pages: readonly Page[] = [
     defaults: coalesceDefaults,
     options: [[source('policies/coalesce.ts'), 'CoalesceOptions']],
     events: 'coalesce',
+  },
+  {
+    name: 'adaptive-limit',
+    defaults: adaptiveLimitDefaults,
+    options: [[source('policies/adaptive-limit.ts'), 'AdaptiveLimitOptions']],
+    events: 'limit',
   },
   { name: 'pipeline', defaults: {}, options: [[source('call/call.ts'), 'ContextOptions']], events: 'listener' },
 ];
@@ -192,5 +199,7 @@ test('the example of the limits runs, and prints what their pages promise', () =
     'second',
     'third',
     "rate_limited queue_timeout { 'retry-after': '60' }",
+    '10 at a time',
+    'model_overloaded 9 at a time',
   ]);
 });

@@ -9,6 +9,12 @@ export {
   retryBudgetDefaults,
 } from './parts/retry-budget.js';
 export type { WindowOptions } from './parts/rolling-window.js';
+export {
+  type AdaptiveLimit,
+  type AdaptiveLimitOptions,
+  adaptiveLimit,
+  adaptiveLimitDefaults,
+} from './adaptive-limit.js';
 export { type Bulkhead, type BulkheadOptions, bulkhead, bulkheadDefaults } from './bulkhead.js';
 export {
   type BreakerOutcome,
