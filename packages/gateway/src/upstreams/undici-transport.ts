@@ -10,7 +10,7 @@ const keepAliveMs = 4_000;
 export interface UndiciTransport {
   readonly transport: HttpTransport;
   /** Closes all connections; requests under way end first. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
