@@ -12,6 +12,9 @@ export type CallEvent =
   | { readonly type: 'breaker.closed'; readonly name: string }
   | { readonly type: 'breaker.rejected'; readonly name: string; readonly retryAfterMs: number }
   | { readonly type: 'throttle.rejected'; readonly rejectRatio: number }
+  | { readonly type: 'hedge.started'; readonly reason: 'slow' | 'failed'; readonly ms: number }
+  | { readonly type: 'hedge.won'; readonly ms: number }
+  | { readonly type: 'hedge.lost'; readonly ms: number }
   | { readonly type: 'rate_limit.paused'; readonly name: string; readonly pausedMs: number }
   | { readonly type: 'rate_limit.delayed'; readonly name: string; readonly waitMs: number }
   | { readonly type: 'rate_limit.rejected'; readonly name: string; readonly reason: string; readonly waitMs: number }

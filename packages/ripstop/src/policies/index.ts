@@ -8,6 +8,7 @@ export {
   retryBudget,
   retryBudgetDefaults,
 } from './parts/retry-budget.js';
+export { type CallSafety, type HedgeOptions, hedge, hedgeDefaults } from './hedge.js';
 export type { WindowOptions } from './parts/rolling-window.js';
 export {
   type AdaptiveLimit,
