@@ -8,8 +8,11 @@ import {
   circuitBreakerDefaults,
   coalesceDefaults,
   deadlineDefaults,
+  hedgeDefaults,
   rateLimitDefaults,
+  retryBudgetDefaults,
   retryDefaults,
+  throttleDefaults,
   timeoutDefaults,
 } from 'ripstop/policies';
 import { describe, expect, test } from 'vitest';
@@ -20,7 +23,7 @@ interface Page {
   readonly defaults: object;
   /** Where the options are declared: file and interfaces. */
   readonly options: readonly (readonly [file: string, name: string])[];
-  /** Whose events it tells of. */
+  /** Whose events it tells of, or `none`. */
   readonly events: string;
 }
 
@@ -44,6 +47,24 @@ const pages: readonly Page[] = [
     defaults: timeoutDefaults,
     options: [[source('policies/timeout.ts'), 'TimeoutOptions']],
     events: 'timeout',
+  },
+  {
+    name: 'retry-budget',
+    defaults: retryBudgetDefaults,
+    options: [[source('policies/parts/retry-budget.ts'), 'RetryBudgetOptions']],
+    events: 'none',
+  },
+  {
+    name: 'hedge',
+    defaults: hedgeDefaults,
+    options: [[source('policies/hedge.ts'), 'HedgeOptions']],
+    events: 'hedge',
+  },
+  {
+    name: 'throttle',
+    defaults: throttleDefaults,
+    options: [[source('policies/throttle.ts'), 'ThrottleOptions']],
+    events: 'throttle',
   },
   {
     name: 'deadline',
@@ -130,7 +151,7 @@ describe.each(pages)('docs/policies/$name.md', ({ name, defaults, options, event
     const listed = rows(section(page, 'Events')).map(([event = '']) => event.slice(1, -1));
     const reported = [...readText(source('call/events.ts')).matchAll(/type: '([\w.]+)'; readonly/g)];
     const own = reported.map(([, event = '']) => event).filter((event) => event.startsWith(`${events}.`));
-    expect(own.length).toBeGreaterThan(0);
+    expect(own.length > 0).toBe(events !== 'none');
     expect([...listed].sort()).toEqual([...own].sort());
   });
 
@@ -152,6 +173,21 @@ describe.each(pages)('docs/policies/$name.md', ({ name, defaults, options, event
 
 test('the backoff of retry is the backoff', () => {
   expect(retryDefaults).toMatchObject(backoffDefaults);
+});
+
+test('the example of what limits extra attempts runs, and prints what its pages promise', () => {
+  const printed = execFileSync(process.execPath, [join(root, 'examples/shared-load.mjs')], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect(printed.trimEnd().split('\n')).toEqual([
+    'budget after 3',
+    'budget after 1',
+    "first attempt: { reason: 'hedge_lost' }",
+    'Paris.',
+    ...Array.from({ length: 5 }, () => 'The model is overloaded; try again later'),
+    'rejects 83 %',
+  ]);
 });
 
 test('the example of these pages runs, and prints what they promise', () => {

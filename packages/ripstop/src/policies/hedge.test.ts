@@ -536,7 +536,7 @@ describe('streams', () => {
     const outcome = hedge(options, runtime)
       .execute((context) => {
         signals.push(context.signal);
-        return sources[context.attempt - 1]?.items() as AsyncGenerator<string>;
+        return sources[context.attempt - 1]?.items() ?? expect.unreachable(`no source for attempt ${context.attempt}`);
       })
       .then(read)
       .catch((error: unknown) => error);
