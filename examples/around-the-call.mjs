@@ -1,5 +1,14 @@
 // The policies that stand around a call and its attempts. The pages in docs/policies/ are cut from here.
-import { bulkhead, coalesce, deadline, pipeline, retry, UpstreamUnavailableError } from 'ripstop';
+import {
+  bulkhead,
+  coalesce,
+  deadline,
+  fallback,
+  pipeline,
+  retry,
+  systemRuntime,
+  UpstreamUnavailableError,
+} from 'ripstop';
 
 // snippet: deadline
 const inTime = pipeline(deadline({ limitMs: 50 }), retry({ attempts: 5, baseDelayMs: 30, jitter: 'none' }));
@@ -26,4 +35,14 @@ let asked = 0;
 const ask = async () => `Paris, asked ${(asked += 1)} time`;
 const same = { key: 'what is the capital of France?' };
 console.log(await Promise.all([together.execute(ask, same), together.execute(ask, same)]));
+// end of snippet
+
+// snippet: fallback
+const off = systemRuntime.events.on(({ type, outcome }) => type === 'fallback.used' && console.log(type, outcome));
+const forgiving = pipeline(fallback('Please try again later.'), retry({ attempts: 2, baseDelayMs: 20 }));
+const broken = async () => {
+  throw new UpstreamUnavailableError();
+};
+console.log(await forgiving.execute(broken));
+off();
 // end of snippet

@@ -96,6 +96,12 @@ const pages: readonly Page[] = [
     options: [[source('policies/adaptive-limit.ts'), 'AdaptiveLimitOptions']],
     events: 'limit',
   },
+  {
+    name: 'fallback',
+    defaults: {},
+    options: [[source('policies/fallback.ts'), 'FallbackOptions']],
+    events: 'fallback',
+  },
   { name: 'pipeline', defaults: {}, options: [[source('call/call.ts'), 'ContextOptions']], events: 'listener' },
 ];
 
@@ -224,6 +230,8 @@ test('the example of the policies around a call runs, and prints what their page
     '2 run, 1 waits',
     'fulfilled fulfilled fulfilled queue_full',
     "[ 'Paris, asked 1 time', 'Paris, asked 1 time' ]",
+    'fallback.used failure',
+    'Please try again later.',
   ]);
 });
 

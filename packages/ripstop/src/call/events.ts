@@ -22,6 +22,7 @@ export type CallEvent =
   | { readonly type: 'limit.rejected'; readonly name: string; readonly reason: string }
   | { readonly type: 'bulkhead.rejected'; readonly name: string; readonly reason: 'queue_full' | 'queue_timeout' }
   | { readonly type: 'coalesce.joined'; readonly callers: number }
+  | { readonly type: 'fallback.used'; readonly outcome: string; readonly errorType: ErrorType }
   | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
   | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }
   | { readonly type: 'model.answered'; readonly model: string; readonly ms: number; readonly wasFallback: boolean }

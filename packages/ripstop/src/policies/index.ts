@@ -28,7 +28,16 @@ export {
 } from './circuit-breaker.js';
 export { type CoalesceOptions, coalesce, coalesceDefaults } from './coalesce.js';
 export { type DeadlineOptions, deadline, deadlineDefaults } from './deadline.js';
-export { type ExecuteOptions, type Next, type Policy, type PolicyRun, pipeline, policy } from './policy.js';
+export { type FallbackOptions, type FallbackOutcome, fallback, type StandIn } from './fallback.js';
+export {
+  type ExecuteOptions,
+  type Next,
+  type Policy,
+  type PolicyOf,
+  type PolicyRun,
+  pipeline,
+  policy,
+} from './policy.js';
 export {
   type LimitHeaders,
   type RateLimit,

@@ -13,19 +13,28 @@ export type PolicyRun = <T>(next: Next<T>, context: CallContext) => T | PromiseL
 /** What a caller may say about one call. */
 export type ExecuteOptions = ContextOptions;
 
-/** A way of making calls: use it by itself with `execute` or `wrap`, or join several with `pipeline`. */
-export interface Policy {
+/** For types only: what a policy may give in place of the call's own result. */
+declare const standIn: unique symbol;
+
+/** A policy that may give an `E` in place of the call's own result, as a fallback does. */
+export interface PolicyOf<E> {
+  readonly [standIn]?: () => E;
   readonly name: string;
   readonly runtime: Runtime;
   /** One layer by itself, in a context that somebody else made. */
-  run<T>(next: Call<T>, context: CallContext): Promise<T>;
+  run<T>(next: Call<T>, context: CallContext): Promise<T | E>;
   /** Calls `fn` under the policy. `fn` is handed the context of its attempt: its signal, number and deadline. */
-  execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T>;
+  execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T | E>;
   /** A function like `fn`, with the same `this` and arguments, under the policy. */
   wrap<F extends (...args: never[]) => unknown>(
     fn: F,
-  ): (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
+  ): (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>> | E>;
 }
+
+/** A way of making calls: use it by itself with `execute` or `wrap`, or join several with `pipeline`. */
+export type Policy = PolicyOf<never>;
+
+type StandInOf<P> = P extends Policy ? never : P extends { readonly [standIn]?: () => infer E } ? E : never;
 
 /** The layers of a policy, for pipelines that contain it. */
 const layersOf = Symbol('ripstop.layers');
@@ -46,7 +55,7 @@ export function policy(name: string, run: PolicyRun, runtime: Runtime = systemRu
  *
  * @throws RangeError without a policy, or with policies of two runtimes, whose clocks would disagree.
  */
-export function pipeline(...policies: readonly Policy[]): Policy {
+export function pipeline<P extends readonly PolicyOf<unknown>[]>(...policies: P): PolicyOf<StandInOf<P[number]>> {
   if (policies.length === 0) throw new RangeError('pipeline needs at least one policy, got none');
   const runtimes = new Set(policies.map(({ runtime }) => runtime).filter((runtime) => runtime !== systemRuntime));
   if (runtimes.size > 1) throw new RangeError(`pipeline needs policies of one runtime, got ${runtimes.size}`);
@@ -54,8 +63,9 @@ export function pipeline(...policies: readonly Policy[]): Policy {
   return layered(policies.map(({ name }) => name).join(' > '), policies.flatMap(layers), runtime);
 }
 
-function layers(member: Policy): readonly PolicyRun[] {
-  return layersOf in member ? (member as LayeredPolicy)[layersOf] : [(next, context) => member.run(next, context)];
+function layers(member: PolicyOf<unknown>): readonly PolicyRun[] {
+  const plain = member as Policy;
+  return layersOf in plain ? (plain as LayeredPolicy)[layersOf] : [(next, context) => plain.run(next, context)];
 }
 
 function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Policy {
