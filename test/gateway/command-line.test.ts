@@ -96,6 +96,13 @@ describe('mistakes of configuration', () => {
 });
 
 describe('starting and stopping', () => {
+  test('a model file that is not there stops the start with the key that names it', async () => {
+    const yaml = 'upstreams: { own: { engine: gguf, file: ./no-such-file.gguf } }\nmodels: { default: [own] }\n';
+    const { code, err } = await ripstop('serve', '--port', '0', '--config', await file(yaml));
+    expect(code).toBe(1);
+    expect(err).toBe('ripstop: upstreams.own: The model file cannot be used: there is none at this path\n');
+  });
+
   test('a port that is taken is one clear line, and exit code 1', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));

@@ -9,7 +9,7 @@ import { addGenerate } from './routes/generate.js';
 import { addHealth } from './routes/health.js';
 import { addModels } from './routes/models.js';
 import { addPage } from './routes/page.js';
-import { createUpstream } from './upstreams/upstream.js';
+import { createUpstream, type Upstream } from './upstreams/upstream.js';
 
 export interface GatewayOptions {
   readonly logger: Logger;
@@ -67,7 +67,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
     async listen() {
       await chute.start();
       server = await serve(chute.handle, { host: settings.host, port: settings.port }, runtime);
-      await Promise.all([...upstreams.values()].map((upstream) => upstream.start()));
+      await Promise.all([...upstreams.values()].map(started));
       return server.port;
     },
     close() {
@@ -75,6 +75,16 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
       return closing;
     },
   };
+}
+
+/** @throws Error that says which key of the configuration cannot be used, and why. */
+async function started(upstream: Upstream): Promise<void> {
+  try {
+    await upstream.start();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`upstreams.${upstream.name}: ${why}`, { cause: error });
+  }
 }
 
 /** Each request has its line already; a second one only where something of ours must be mended. */
