@@ -29,24 +29,11 @@ export function openInterpreter({ file, note }: EngineSpec): Engine {
     throw unusableFile('the built-in interpreter speaks ChatML only; node-llama-cpp reads any chat template');
   }
   const weights = llamaWeights(header, bytes);
-  return interpreter(new Llama(weights), new Tokenizer(header), { contextLength: weights.shape.contextLength, note });
-}
-
-function interpreter(
-  llama: Llama,
-  tokenizer: Tokenizer,
-  { contextLength, note }: { contextLength: number; note: string | undefined },
-): Engine {
+  const tokenizer = new Tokenizer(header);
+  const reader = new PromptReader(new Llama(weights));
   const start = tokenizer.control('<s>');
   const ends = new Set([tokenizer.control('<|im_end|>'), tokenizer.control('</s>')]);
-  /** The tokens whose keys and values are in the cache: a prompt that begins with them is read from there on. */
-  const known: number[] = [];
-
-  function read(token: number): void {
-    llama.forward(token, known.length);
-    known.push(token);
-  }
-
+  const { contextLength } = weights.shape;
   return {
     runtime: 'interpreter',
     contextLength,
@@ -56,24 +43,52 @@ function interpreter(
     decoder: () => utf8Decoder(tokenizer),
     async *generate(prompt, { sampling, signal }: TokenOptions) {
       const choose = sampler(sampling);
-      const shared = prompt.findIndex((token, at) => token !== known[at]);
-      // The last token is always read again: the logits come from it.
-      known.length = Math.min(shared === -1 ? prompt.length : shared, prompt.length - 1);
-      while (known.length < prompt.length) {
-        read(prompt[known.length]);
-        if (known.length % promptPiece === 0) await otherWork();
-        if (signal.aborted) return;
-      }
-      for (;;) {
-        const token = choose(llama.logits());
+      await reader.readPrompt(prompt, signal);
+      while (!signal.aborted) {
+        const token = choose(reader.logits());
         if (ends.has(token)) return;
         yield token;
         await otherWork();
-        if (signal.aborted || known.length === contextLength) return;
-        read(token);
+        if (reader.length === contextLength) return;
+        if (!signal.aborted) reader.read(token);
       }
     },
   };
+}
+
+/** The network and what it has read. A prompt that begins as the last one did is read from where they part. */
+class PromptReader {
+  private readonly llama: Llama;
+  /** The tokens whose keys and values are in the cache. */
+  private readonly known: number[] = [];
+
+  constructor(llama: Llama) {
+    this.llama = llama;
+  }
+
+  get length(): number {
+    return this.known.length;
+  }
+
+  read(token: number): void {
+    this.llama.forward(token, this.known.length);
+    this.known.push(token);
+  }
+
+  logits(): Float32Array {
+    return this.llama.logits();
+  }
+
+  async readPrompt(prompt: readonly number[], signal: AbortSignal): Promise<void> {
+    const { known } = this;
+    const parting = prompt.findIndex((token, at) => token !== known[at]);
+    // The last token is always read again: the logits come from it.
+    known.length = Math.min(parting === -1 ? prompt.length : parting, prompt.length - 1);
+    while (known.length < prompt.length && !signal.aborted) {
+      this.read(prompt[known.length]);
+      if (known.length % promptPiece === 0) await otherWork();
+    }
+  }
 }
 
 function encodeTurns(tokenizer: Tokenizer, turns: readonly Turn[]): number[] {

@@ -2,7 +2,7 @@ import { countField, numberField, textField, textsField } from '../gguf/fields.j
 import type { GgufHeader } from '../gguf/gguf.js';
 import { tensorValues } from '../gguf/tensor-values.js';
 import { unusableFile } from '../gguf/unusable-file.js';
-import type { Matrix } from './matrix.js';
+import type { Matrix, Norm } from './matrix.js';
 
 export interface LlamaShape {
   readonly width: number;
@@ -14,17 +14,16 @@ export interface LlamaShape {
   readonly feedForward: number;
   readonly vocabulary: number;
   readonly contextLength: number;
-  readonly epsilon: number;
   readonly ropeBase: number;
 }
 
 export interface LlamaLayer {
-  readonly attentionNorm: Float32Array;
+  readonly attentionNorm: Norm;
   readonly query: Matrix;
   readonly key: Matrix;
   readonly value: Matrix;
   readonly attentionOutput: Matrix;
-  readonly feedForwardNorm: Float32Array;
+  readonly feedForwardNorm: Norm;
   readonly gate: Matrix;
   readonly up: Matrix;
   readonly down: Matrix;
@@ -34,7 +33,7 @@ export interface LlamaWeights {
   readonly shape: LlamaShape;
   readonly embedding: Matrix;
   readonly layers: readonly LlamaLayer[];
-  readonly outputNorm: Float32Array;
+  readonly outputNorm: Norm;
   /** The embedding itself where the file has no output matrix. */
   readonly output: Matrix;
 }
@@ -46,12 +45,16 @@ const maxContextLength = 8192;
 export function llamaWeights(header: GgufHeader, bytes: Buffer): LlamaWeights {
   const shape = llamaShape(header);
   const { width, vocabulary, feedForward, heads, keyValueHeads, headWidth } = shape;
+  const epsilon = numberField(header, 'llama.attention.layer_norm_rms_epsilon');
 
   function values(name: string, ...size: number[]): Float32Array {
     const tensor = header.tensors.get(`${name}.weight`);
     if (tensor === undefined) throw unusableFile(`it has no tensor ${name}`);
     if (tensor.shape.join() !== size.join()) throw unusableFile(`its tensor ${name} has a wrong shape`);
     return tensorValues(bytes, tensor);
+  }
+  function norm(name: string): Norm {
+    return { weight: values(name, width), epsilon };
   }
   function matrix(name: string, columns: number, rows: number): Matrix {
     return { values: values(name, columns, rows), columns, rows };
@@ -62,17 +65,17 @@ export function llamaWeights(header: GgufHeader, bytes: Buffer): LlamaWeights {
     shape,
     embedding,
     layers: Array.from({ length: shape.layers }, (_, layer) => ({
-      attentionNorm: values(`blk.${layer}.attn_norm`, width),
+      attentionNorm: norm(`blk.${layer}.attn_norm`),
       query: matrix(`blk.${layer}.attn_q`, width, heads * headWidth),
       key: matrix(`blk.${layer}.attn_k`, width, keyValueHeads * headWidth),
       value: matrix(`blk.${layer}.attn_v`, width, keyValueHeads * headWidth),
       attentionOutput: matrix(`blk.${layer}.attn_output`, heads * headWidth, width),
-      feedForwardNorm: values(`blk.${layer}.ffn_norm`, width),
+      feedForwardNorm: norm(`blk.${layer}.ffn_norm`),
       gate: matrix(`blk.${layer}.ffn_gate`, width, feedForward),
       up: matrix(`blk.${layer}.ffn_up`, width, feedForward),
       down: matrix(`blk.${layer}.ffn_down`, feedForward, width),
     })),
-    outputNorm: values('output_norm', width),
+    outputNorm: norm('output_norm'),
     output: header.tensors.has('output.weight') ? matrix('output', width, vocabulary) : embedding,
   };
 }
@@ -103,7 +106,6 @@ function llamaShape(header: GgufHeader): LlamaShape {
     contextLength,
     layers: countField(header, 'llama.block_count'),
     vocabulary: textsField(header, 'tokenizer.ggml.tokens').length,
-    epsilon: numberField(header, 'llama.attention.layer_norm_rms_epsilon'),
     ropeBase: numberField(header, 'llama.rope.freq_base', 10_000),
   };
 }

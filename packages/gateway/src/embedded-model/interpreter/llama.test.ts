@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Llama } from './llama.js';
 import type { LlamaLayer, LlamaShape, LlamaWeights } from './llama-weights.js';
-import { type Matrix, multiply, rmsNorm, softmax } from './matrix.js';
+import { type Matrix, multiply, type Norm, rmsNorm, softmax } from './matrix.js';
 
 let state = 1;
 /** Repeatable values around zero. */
@@ -23,19 +23,20 @@ const shape: LlamaShape = {
   feedForward: 24,
   vocabulary: 11,
   contextLength: 8,
-  epsilon: 1e-5,
   ropeBase: 10_000,
 };
+
+const norm = (): Norm => ({ weight: values(shape.width).map((value) => 1 + value), epsilon: 1e-5 });
 
 function layer(): LlamaLayer {
   const keyValueWidth = shape.keyValueHeads * shape.headWidth;
   return {
-    attentionNorm: values(shape.width).map((value) => 1 + value),
+    attentionNorm: norm(),
     query: matrix(shape.width, shape.width),
     key: matrix(keyValueWidth, shape.width),
     value: matrix(keyValueWidth, shape.width),
     attentionOutput: matrix(shape.width, shape.width),
-    feedForwardNorm: values(shape.width).map((value) => 1 + value),
+    feedForwardNorm: norm(),
     gate: matrix(shape.feedForward, shape.width),
     up: matrix(shape.feedForward, shape.width),
     down: matrix(shape.width, shape.feedForward),
@@ -48,7 +49,7 @@ function model(): LlamaWeights {
     shape,
     embedding,
     layers: [layer(), layer()],
-    outputNorm: values(shape.width).map((value) => 1 + value),
+    outputNorm: norm(),
     output: embedding,
   };
 }
@@ -92,7 +93,7 @@ test('a matrix of any number of rows is multiplied as by the definition', () => 
 
 test('normalising gives a root mean square of 1, and softmax a sum of 1, even of large scores', () => {
   const out = new Float32Array(16);
-  rmsNorm(out, values(16), new Float32Array(16).fill(1), 0);
+  rmsNorm(out, values(16), { weight: new Float32Array(16).fill(1), epsilon: 0 });
   expect(Math.sqrt(out.reduce((sum, value) => sum + value * value, 0) / 16)).toBeCloseTo(1, 5);
   const scores = Float32Array.from([1000, 1001, 999, 5]);
   softmax(scores, 3);

@@ -53,17 +53,17 @@ export class Llama {
 
   /** Reads one token. */
   forward(token: number, position: number): void {
-    const { width, contextLength, epsilon } = this.shape;
+    const { width, contextLength } = this.shape;
     if (position >= contextLength) throw new RangeError(`position must be below ${contextLength}, got ${position}`);
     const { hidden, normed, projected, gate, up } = this;
     hidden.set(this.weights.embedding.values.subarray(token * width, (token + 1) * width));
     this.weights.layers.forEach((layer, index) => {
-      rmsNorm(normed, hidden, layer.attentionNorm, epsilon);
+      rmsNorm(normed, hidden, layer.attentionNorm);
       this.attend(layer, index, position);
       multiply(projected, layer.attentionOutput, this.mixed);
       add(hidden, projected);
 
-      rmsNorm(normed, hidden, layer.feedForwardNorm, epsilon);
+      rmsNorm(normed, hidden, layer.feedForwardNorm);
       multiply(gate, layer.gate, normed);
       multiply(up, layer.up, normed);
       swiglu(gate, up);
@@ -74,7 +74,7 @@ export class Llama {
 
   /** How likely each token is to come next, unnormalised. The array is reused by the next call. */
   logits(): Float32Array {
-    rmsNorm(this.normed, this.hidden, this.weights.outputNorm, this.shape.epsilon);
+    rmsNorm(this.normed, this.hidden, this.weights.outputNorm);
     multiply(this.logitValues, this.weights.output, this.normed);
     return this.logitValues;
   }

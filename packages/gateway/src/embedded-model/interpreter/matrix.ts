@@ -40,17 +40,25 @@ export function multiply(out: Float32Array, { values, rows, columns }: Matrix, v
     out[row + 2] = sumS;
     out[row + 3] = sumT;
   }
-  for (let row = blocks; row < rows; row += 1) out[row] = dot(values, row * columns, vector, columns);
+  for (let row = blocks; row < rows; row += 1) {
+    out[row] = dot(values.subarray(row * columns, (row + 1) * columns), vector);
+  }
 }
 
-function dot(values: Float32Array, start: number, vector: Float32Array, length: number): number {
+function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
-  for (let i = 0; i < length; i += 1) sum += values[start + i] * vector[i];
+  for (let i = 0; i < a.length; i += 1) sum += a[i] * b[i];
   return sum;
 }
 
+export interface Norm {
+  readonly weight: Float32Array;
+  /** Keeps a vector of zeros from being divided by zero. */
+  readonly epsilon: number;
+}
+
 /** Source: B. Zhang and R. Sennrich, Root Mean Square Layer Normalization (2019). */
-export function rmsNorm(out: Float32Array, vector: Float32Array, weight: Float32Array, epsilon: number): void {
+export function rmsNorm(out: Float32Array, vector: Float32Array, { weight, epsilon }: Norm): void {
   let squares = 0;
   for (const value of vector) squares += value * value;
   const scale = 1 / Math.sqrt(squares / vector.length + epsilon);

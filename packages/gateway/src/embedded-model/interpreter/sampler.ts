@@ -16,7 +16,8 @@ export function sampler({ temperature, topP, topK, seed }: Sampling): (logits: F
     if (temperature === 0) return likeliest;
     const cut = logits[likeliest] - negligible * Math.max(1, temperature);
     const candidates = nucleus(rank(logits, cut).slice(0, topK === 0 ? undefined : topK), logits, topP);
-    return draw(candidates, logits, temperature, random());
+    const weights = candidates.map((token) => Math.exp((logits[token] - logits[likeliest]) / temperature));
+    return candidates[draw(weights, random())];
   };
 }
 
@@ -44,11 +45,11 @@ function nucleus(ranked: readonly number[], logits: Float32Array, topP: number):
   return last === -1 ? ranked : ranked.slice(0, last + 1);
 }
 
-function draw(candidates: readonly number[], logits: Float32Array, temperature: number, chance: number): number {
-  const weights = candidates.map((token) => Math.exp((logits[token] - logits[candidates[0]]) / temperature));
+/** The place that `chance`, in [0, 1), falls on when the weights are laid end to end. */
+function draw(weights: readonly number[], chance: number): number {
   let left = chance * weights.reduce((sum, weight) => sum + weight, 0);
   const chosen = weights.findIndex((weight) => (left -= weight) < 0);
-  return candidates[chosen === -1 ? 0 : chosen];
+  return chosen === -1 ? 0 : chosen;
 }
 
 /** Uniform in [0, 1). Source: T. Ettinger, mulberry32 (public domain). */
