@@ -35,6 +35,22 @@ function held(limit: AdaptiveLimit, count: number): { readonly end: (outcome: Pr
   });
 }
 
+/** A call in a context that goes on after it, and counts who listens to its end. */
+function listened(runtime: VirtualRuntime): { readonly context: CallContext; readonly held: () => number } {
+  const context = recordingContext({ signal: new AbortController().signal }, runtime);
+  const listen = context.onAbort.bind(context);
+  let held = 0;
+  context.onAbort = (listener) => {
+    const stop = listen(listener);
+    held += 1;
+    return () => {
+      held -= 1;
+      stop();
+    };
+  };
+  return { context, held: () => held };
+}
+
 describe('the limit', () => {
   test('G8: begins at 20 and stays between 1 and 200', () => {
     expect(adaptiveLimit({}, virtualRuntime())).toMatchObject({ limit: 20, running: 0, waiting: 0 });
@@ -177,6 +193,7 @@ describe('who waits', () => {
     await Promise.all(calls);
     expect(order).toEqual(['first', 'second']);
     expect(limit.running).toBe(0);
+    expect(runtime.clock.pending).toBe(0);
   });
 
   test('K3 K5: is refused when the time is up, and leaves his place', async () => {
@@ -201,6 +218,33 @@ describe('who waits', () => {
     expect(await call).toBe('gone');
     expect(limit.waiting).toBe(0);
     expect(runtime.clock.pending).toBe(0);
+  });
+
+  test('G6: leaves no listener behind', async () => {
+    const runtime = virtualRuntime();
+    const limit = adaptiveLimit({ ...queued, maxLimit: 1 }, runtime);
+    const [running] = held(limit, 1);
+    const { context, held: listeners } = listened(runtime);
+    const call = limit.run(answer, context);
+    expect(listeners()).toBe(1);
+    running?.end(answer());
+    await call;
+    const stream = await limit.run(async function* () {
+      yield 'a';
+    }, context);
+    expect(listeners()).toBe(1);
+    for await (const item of stream) expect(item).toBe('a');
+    expect(listeners()).toBe(0);
+  });
+
+  test('has one timer, his own or that of a deadline which comes first', async () => {
+    const runtime = virtualRuntime();
+    const limit = adaptiveLimit(queued, runtime);
+    held(limit, 1);
+    const call = failure(limit.execute(answer, { deadlineMs: 1_000 }));
+    expect(runtime.clock.pending).toBe(1);
+    await runtime.clock.advance(1_000);
+    expect(await call).toMatchObject({ errorType: 'inference_timeout', details: { phase: 'total' } });
   });
 
   test('K7: is let in by a limit that grows', async () => {
@@ -228,7 +272,8 @@ describe('who waits', () => {
     const [running] = held(limit, 1);
     const caller = new AbortController();
     let called = false;
-    const call = failure(limit.execute(() => (called = true), { signal: caller.signal }));
+    const context = recordingContext({ signal: caller.signal }, runtime);
+    const call = failure(limit.run(() => (called = true), context));
     running?.end(answer());
     while (limit.waiting > 0) await Promise.resolve();
     caller.abort('gone');

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { CallContext } from '../call/call.js';
 import { ModelOverloadedError, QuotaExceededError, RateLimitError } from '../errors/rejections.js';
 import { recordingContext } from '../testing/recording-context.js';
 import { type VirtualRuntime, virtualRuntime } from '../testing/virtual-runtime.js';
@@ -25,6 +26,22 @@ function starts(limit: RateLimit, { clock }: VirtualRuntime, count: number): num
     void limit.execute(async () => times.push(clock.now())).catch(() => times.push(Number.NaN));
   }
   return times;
+}
+
+/** A call in a context that goes on after it, and counts who listens to its end. */
+function listened(runtime: VirtualRuntime): { readonly context: CallContext; readonly held: () => number } {
+  const context = recordingContext({ signal: new AbortController().signal }, runtime);
+  const listen = context.onAbort.bind(context);
+  let held = 0;
+  context.onAbort = (listener) => {
+    const stop = listen(listener);
+    held += 1;
+    return () => {
+      held -= 1;
+      stop();
+    };
+  };
+  return { context, held: () => held };
 }
 
 describe('requests', () => {
@@ -61,6 +78,25 @@ describe('requests', () => {
     expect(await failure(limit.execute(answer, { key: 'a' }))).toMatchObject({ errorType: 'rate_limited' });
     expect(limit.state('a')).toEqual({ requests: 0, tokens: Number.POSITIVE_INFINITY, pausedMs: 0, waiting: 0 });
     expect(limit.state('c').requests).toBe(1);
+  });
+
+  test('never start too early, be it by half a millisecond', async () => {
+    const runtime = virtualRuntime();
+    const limit = rateLimit({ requests: { limit: 2_000, perMs: 1_000, burst: 1 } }, runtime);
+    starts(limit, runtime, 2);
+    expect(limit.state().waiting).toBe(1);
+    await runtime.clock.runAll();
+  });
+
+  test('C2: that an inner policy refuses let the next in line go', async () => {
+    const runtime = virtualRuntime();
+    const limit = rateLimit({ requests: { limit: 1, perMs: 1_000 } }, runtime);
+    const open = new ModelOverloadedError(undefined, { details: { reason: 'circuit_open' } });
+    const first = failure(limit.execute(() => Promise.reject(open)));
+    const times = starts(limit, runtime, 1);
+    await first;
+    await runtime.clock.runAll();
+    expect(times).toEqual([0]);
   });
 
   test('C2: that an inner policy refuses cost nothing', async () => {
@@ -230,6 +266,22 @@ describe('who waits', () => {
     expect(runtime.clock.pending).toBe(0);
   });
 
+  test('G6: leaves no listener behind, whether he went or was refused', async () => {
+    const runtime = virtualRuntime();
+    const limit = rateLimit({ requests: { limit: 1, perMs: 1_000 }, maxWaitMs: 3_000 }, runtime);
+    const { context, held } = listened(runtime);
+    await limit.execute(answer);
+    const went = limit.run(answer, context);
+    const refusedLater = failure(limit.run(answer, context));
+    expect(held()).toBe(2);
+    await runtime.clock.advance(1_000);
+    await went;
+    expect(held()).toBe(1);
+    limit.pause(60_000);
+    await refusedLater;
+    expect(held()).toBe(0);
+  });
+
   test('RT3: is refused at once where the wait is longer than he may wait', async () => {
     const runtime = virtualRuntime();
     const context = recordingContext({}, runtime);
@@ -338,7 +390,7 @@ describe('a 429', () => {
     const reported: string[] = [];
     runtime.events.on(({ type }) => reported.push(type));
     const limit = rateLimit({}, runtime);
-    await Promise.all([2_000, 1_000, 3_000].map((waitMs) => failure(limit.execute(refused(waitMs)))));
+    await Promise.all([2_000, 3_000, 1_000].map((waitMs) => failure(limit.execute(refused(waitMs)))));
     expect(limit.state().pausedMs).toBe(3_000);
     expect(reported).toEqual(['rate_limit.paused']);
   });
@@ -352,10 +404,15 @@ describe('a 429', () => {
       Object.assign(new Error('429'), { status: 429, code: 'insufficient_quota', retryAfterMs: 9 }),
     ],
     ['a rejection of our own', new RateLimitError(undefined, { retryAfterMs: 9, details: { reason: 'queue_full' } })],
+    ['a stated wait of 0', new RateLimitError(undefined, { retryAfterMs: 0 })],
   ])('that is %s pauses nobody', async (_, error) => {
-    const limit = rateLimit({}, virtualRuntime());
+    const runtime = virtualRuntime();
+    const reported: string[] = [];
+    runtime.events.on(({ type }) => reported.push(type));
+    const limit = rateLimit({}, runtime);
     expect(await failure(limit.execute(() => Promise.reject(error)))).toBe(error);
     expect(limit.state().pausedMs).toBe(0);
+    expect(reported).toEqual([]);
   });
 
   test.each([
@@ -453,6 +510,30 @@ describe('the headers of an answer', () => {
     limit.learn({ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '3' }, 'a');
     expect(limit.state('a').pausedMs).toBe(3_000);
     expect(limit.state().pausedMs).toBe(0);
+  });
+
+  test('are read from the error of an SDK, whatever it says', async () => {
+    const limit = rateLimit({ requests: { limit: 10, perMs: 1_000 } }, virtualRuntime());
+    const error = Object.assign(new Error('500'), { status: 500, headers: { 'x-ratelimit-remaining-requests': '3' } });
+    await failure(limit.execute(() => Promise.reject(error)));
+    expect(limit.state()).toMatchObject({ requests: 3, pausedMs: 0 });
+  });
+
+  test('tell the speed anew with every answer', async () => {
+    const runtime = virtualRuntime();
+    const limit = rateLimit({}, runtime);
+    const tokens = (remaining: number, reset: string): Record<string, string> => ({
+      'x-ratelimit-limit-tokens': '100',
+      'x-ratelimit-remaining-tokens': String(remaining),
+      'x-ratelimit-reset-tokens': reset,
+    });
+    limit.learn(tokens(100, '1s'));
+    expect(limit.state().tokens).toBe(Number.POSITIVE_INFINITY);
+    limit.learn(tokens(99, '1s'));
+    limit.learn(tokens(50, '5s'));
+    expect(limit.state().tokens).toBe(50);
+    await runtime.clock.advance(1_000);
+    expect(limit.state().tokens).toBe(60);
   });
 
   test('that say nothing change nothing', () => {

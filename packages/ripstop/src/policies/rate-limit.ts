@@ -12,7 +12,7 @@ import { isStream, watchStream } from '../call/stream.js';
 import { ModelError } from '../errors/model-error.js';
 import { RateLimitError } from '../errors/rejections.js';
 import { BoundedKeys } from './parts/bounded-keys.js';
-import { type LimitHeaders, rateLimitHeaders } from './parts/rate-limit-headers.js';
+import { type LimitHeaders, rateLimitHeaders, type StatedLimits } from './parts/rate-limit-headers.js';
 import { RateLimiter } from './parts/rate-limiter.js';
 import type { BucketShape } from './parts/token-bucket.js';
 import { isRejection, isRetryable, statedWaitMs, upstreamStatus } from './parts/verdict.js';
@@ -103,9 +103,9 @@ export function rateLimit(options: RateLimitOptions = {}, runtime: Runtime = sys
   );
 
   /** What somebody else's code or object says. Where it throws, that is reported and changes nothing (G5). */
-  function asked<T>(read: () => T, context: CallContext): T | undefined {
+  function asked<A, T>(read: (about: A) => T, about: A, context: CallContext): T | undefined {
     try {
-      return read();
+      return read(about);
     } catch (error) {
       context.emit({ type: 'listener.failed', error });
       return undefined;
@@ -143,17 +143,26 @@ export function rateLimit(options: RateLimitOptions = {}, runtime: Runtime = sys
   }
 
   function settle(limiter: RateLimiter, reserved: number, result: unknown, context: CallContext): void {
-    const used = usage && asked(() => usage(result), context);
+    const used = usage && asked(usage, result, context);
     if (isAmount(used)) limiter.settle(reserved, used);
   }
 
   /** A failed call keeps what it took: whether the upstream charged it is not known. */
   function failed(limiter: RateLimiter, error: unknown, context: CallContext): void {
-    const stated = asked(() => foreignHeaders(error, clock.date()), context);
+    const stated = asked(foreignHeaders, error, context);
     if (stated !== undefined) limiter.learn(stated);
     if (!isRateLimited(error)) return;
     const waitMs = statedWaitMs(error) ?? stated?.retryAfterMs;
     if (waitMs !== undefined && waitMs > 0) limiter.pause(waitMs, context);
+  }
+
+  /** SDKs hand the upstream's headers on with their errors; those of a `ModelError` are for our own caller. */
+  function foreignHeaders(error: unknown): StatedLimits | undefined {
+    if (typeof error !== 'object' || error === null || ModelError.isInstance(error)) return undefined;
+    const { headers } = error as { headers?: unknown };
+    return typeof headers === 'object' && headers !== null
+      ? rateLimitHeaders(headers as LimitHeaders, clock.date())
+      : undefined;
   }
 
   async function inTurn<T>(next: Next<T>, context: CallContext, limiter: RateLimiter, tokens: number): Promise<T> {
@@ -167,7 +176,7 @@ export function rateLimit(options: RateLimitOptions = {}, runtime: Runtime = sys
     'rate-limit',
     (next, context) => {
       const limiter = limiterOf(context);
-      const estimated = estimate && asked(() => estimate(context), context);
+      const estimated = estimate && asked(estimate, context, context);
       const tokens = isAmount(estimated) ? estimated : 0;
       const reserved = limiter.take(tokens);
       return reserved === undefined
@@ -200,13 +209,6 @@ function isAmount(tokens: unknown): tokens is number {
 function isRateLimited(error: unknown): boolean {
   if (ModelError.isInstance(error)) return error.errorType === 'rate_limited';
   return upstreamStatus(error) === 429 && isRetryable(error);
-}
-
-/** SDKs hand the upstream's headers on with their errors; those of a `ModelError` are for our own caller. */
-function foreignHeaders(error: unknown, now: Date): ReturnType<typeof rateLimitHeaders> | undefined {
-  if (typeof error !== 'object' || error === null || ModelError.isInstance(error)) return undefined;
-  const { headers } = error as { headers?: unknown };
-  return typeof headers === 'object' && headers !== null ? rateLimitHeaders(headers as LimitHeaders, now) : undefined;
 }
 
 function checked(options: RateLimitOptions): Settings {

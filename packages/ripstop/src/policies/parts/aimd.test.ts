@@ -24,6 +24,17 @@ test('grows by one for as many successes as the limit once it has been too high'
   expect(aimd.limit).toBe(19);
 });
 
+test('begins to count anew after a cut', () => {
+  const aimd = new Aimd(settings);
+  aimd.overloaded(0);
+  for (let call = 0; call < 17; call += 1) aimd.succeeded(1, 18);
+  aimd.overloaded(1);
+  for (let call = 0; call < 15; call += 1) aimd.succeeded(2, 16);
+  expect(aimd.limit).toBe(16);
+  aimd.succeeded(2, 16);
+  expect(aimd.limit).toBe(17);
+});
+
 test('does not grow while less than half of it is in use', () => {
   const aimd = new Aimd(settings);
   for (let call = 0; call < 100; call += 1) aimd.succeeded(0, 9);

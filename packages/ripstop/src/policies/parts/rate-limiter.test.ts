@@ -167,6 +167,27 @@ test('the keys that may be forgotten are those that say nothing', async () => {
   expect(limiter.keep).toBe('held');
 });
 
+test('a listener that makes the refused leave takes nobody else out of the line', async () => {
+  const runtime = virtualRuntime();
+  const limiter = new RateLimiter({ ...settings, requests: { burst: 1, msPerUnit: 1_000 } }, runtime);
+  const log = { granted: [] as Grant[], refused: [] as number[] };
+  const caller = new AbortController();
+  runtime.events.on(({ type }) => {
+    if (type === 'rate_limit.rejected') caller.abort();
+  });
+  void ask(limiter, runtime, { id: 0, tokens: 0 }, log);
+  void ask(limiter, runtime, { id: 1, tokens: 0, leaves: caller.signal }, log);
+  await runtime.clock.advance(500);
+  void ask(limiter, runtime, { id: 2, tokens: 0 }, log);
+  limiter.pause(1_600);
+  await runtime.clock.runAll();
+  expect(log.refused).toEqual([1]);
+  expect(log.granted.map(({ id, at }) => [id, at])).toEqual([
+    [0, 0],
+    [2, 2_100],
+  ]);
+});
+
 test('a listener that comes back in the middle of a refusal finds everything in order', async () => {
   const runtime = virtualRuntime();
   const limiter = new RateLimiter({ ...settings, requests: { burst: 1, msPerUnit: 1_000 } }, runtime);

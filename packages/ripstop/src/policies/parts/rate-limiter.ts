@@ -15,11 +15,10 @@ export interface RateLimiterSettings {
   readonly maxWaitMs: number;
 }
 
-/** When both buckets will be full, and the last time that is taken, once everybody in the queue has had his turn. */
+/** When both buckets will be full, once everybody in the queue has had his turn. */
 interface Plan {
   requests: number;
   tokens: number;
-  lastStart: number;
 }
 
 interface Waiter {
@@ -217,22 +216,20 @@ export class RateLimiter {
 
   private present(): Plan {
     const { requests, tokens } = this;
-    return { requests: requests?.fullAt ?? 0, tokens: tokens?.fullAt ?? 0, lastStart: Number.NEGATIVE_INFINITY };
+    return { requests: requests?.fullAt ?? 0, tokens: tokens?.fullAt ?? 0 };
   }
 
-  /** When a call can start, behind everybody in the plan. */
+  /** When a call can start, behind everybody in the plan: what they take of the buckets lets nobody start before them. */
   private start(tokens: number, plan: Plan | undefined, now: number): number {
     return Math.max(
       now,
       this.pausedUntil,
-      plan?.lastStart ?? now,
       this.requests?.earliest(1, plan?.requests) ?? now,
       this.tokens?.earliest(tokens, plan?.tokens) ?? now,
     );
   }
 
   private advance(plan: Plan, tokens: number, start: number): void {
-    plan.lastStart = start;
     if (this.requests !== undefined) plan.requests = this.requests.fullAfter(1, start, plan.requests);
     if (this.tokens !== undefined) plan.tokens = this.tokens.fullAfter(tokens, start, plan.tokens);
   }

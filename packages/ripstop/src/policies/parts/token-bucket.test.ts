@@ -39,6 +39,13 @@ test('a debt is never deeper than one full bucket', () => {
   expect(bucket.earliest(1)).toBe(1_100);
 });
 
+test('a bucket that has been full for long is debited all the same', () => {
+  const bucket = new TokenBucket(shape);
+  take(bucket, 10, 0);
+  bucket.settle(0, 4, 60_000);
+  expect(bucket.level(60_000)).toBe(6);
+});
+
 test('lowering takes nothing from a bucket that is lower already', () => {
   const bucket = new TokenBucket(shape);
   bucket.lower(3, 0);

@@ -59,7 +59,7 @@ export class TokenBucket {
 
   /** Changes size and speed, and keeps the units that are in it as far as they fit. */
   reshape(shape: BucketShape, now: number): void {
-    const level = Math.min(this.level(now), shape.burst);
+    const level = this.level(now);
     this.shape = shape;
     this.fullAt = now + (shape.burst - level) * shape.msPerUnit;
   }
