@@ -286,6 +286,28 @@ describe('the queue', () => {
     expect(await both).toEqual(['done', 'done']);
   });
 
+  test('K3 G6: a wait that is over leaves nothing on the caller’s signal, though the call goes on', async () => {
+    const runtime = virtualRuntime();
+    const slots = bulkhead({ limit: 1, maxQueue: 2, maxWaitMs: 500 }, runtime);
+    let free = (): void => undefined;
+    void slots.execute(() => new Promise<void>((resolve) => (free = resolve)));
+    const callers = [new AbortController(), new AbortController()];
+    const listening = (): number[] => callers.map(({ signal }) => getEventListeners(signal, 'abort').length);
+    const [admitted, refused] = callers.map(({ signal }, index) =>
+      slots.run(() => (index === 0 ? new Promise(() => undefined) : 'done'), createContext({ signal }, runtime)),
+    );
+    void admitted;
+    expect(listening()).toEqual([1, 1]);
+    free();
+    await settled();
+    expect(slots.running).toBe(1);
+    expect(listening()).toEqual([0, 1]);
+    const outcome = failure(Promise.resolve(refused));
+    await runtime.clock.advance(500);
+    expect(await outcome).toMatchObject({ details: { reason: 'queue_timeout' } });
+    expect(listening()).toEqual([0, 0]);
+  });
+
   test('K6: an endless wait makes no timer', async () => {
     const runtime = virtualRuntime();
     const { slots, call, end } = occupied({ maxQueue: 1, maxWaitMs: Number.POSITIVE_INFINITY }, runtime);
@@ -409,6 +431,16 @@ describe('a stream', () => {
     expect(slots.running).toBe(1);
     expect(await failure(read(broken))).toMatchObject({ message: 'broke off' });
     expect(slots.running).toBe(0);
+  });
+
+  test('K4 G6: leaves nothing on the caller’s signal when it has ended', async () => {
+    const runtime = virtualRuntime();
+    const caller = new AbortController();
+    const context = createContext({ signal: caller.signal }, runtime);
+    const stream = await bulkhead({}, runtime).run(two, context);
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1);
+    expect(await read(stream)).toEqual([1, 2]);
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
   test('K4: gives it back when the caller leaves, though nobody reads on', async () => {

@@ -4,6 +4,7 @@ import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, watchStream } from '../call/stream.js';
 import { ModelOverloadedError } from '../errors/rejections.js';
 import { type Slot, Slots } from './parts/slots.js';
+import { waitForSlot } from './parts/wait-for-slot.js';
 import { type Next, type Policy, policy } from './policy.js';
 
 /**
@@ -71,36 +72,6 @@ export function bulkhead(options: BulkheadOptions = {}, runtime: Runtime = syste
     });
   }
 
-  /** A place in the queue, given up at once by one whose time is up or who leaves (K3). */
-  function waitForSlot(context: CallContext): Promise<Slot> {
-    return new Promise((resolve, reject) => {
-      let stopListening = (): void => undefined;
-      const stepOut = slots.stand({
-        priority: priorityOf(context),
-        admitted(slot) {
-          timer?.cancel();
-          stopListening();
-          resolve(slot);
-        },
-      });
-      // A deadline that comes first has a timer of its own.
-      const timer =
-        context.deadline - clock.now() <= maxWaitMs
-          ? undefined
-          : clock.after(maxWaitMs, () => {
-              stopListening();
-              stepOut();
-              reject(rejection('queue_timeout', context));
-            });
-      if (!context.abortable) return;
-      stopListening = context.onAbort((reason) => {
-        timer?.cancel();
-        stepOut();
-        reject(reason);
-      });
-    });
-  }
-
   function priorityOf(context: CallContext): number {
     try {
       const rank = priority?.(context) ?? 0;
@@ -117,7 +88,9 @@ export function bulkhead(options: BulkheadOptions = {}, runtime: Runtime = syste
       const slot = slots.take();
       if (slot !== undefined) return occupy(slot, next, context);
       if (slots.waiting >= maxQueue) throw rejection('queue_full', context);
-      return waitForSlot(context).then((freed) => occupy(freed, next, context));
+      const tooLate = (): Error => rejection('queue_timeout', context);
+      const patience = { maxWaitMs, priority: priorityOf(context), tooLate };
+      return waitForSlot(slots, clock, context, patience).then((freed) => occupy(freed, next, context));
     },
     runtime,
   );

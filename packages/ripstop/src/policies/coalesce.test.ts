@@ -300,6 +300,17 @@ describe('time', () => {
     expect(runtime.clock.pending).toBe(0);
   });
 
+  test('C1 RT2: a retry inside stops at a breaker that has opened inside', async () => {
+    const runtime = virtualRuntime();
+    const whole = pipeline(
+      coalesce({}, runtime),
+      retry({ baseDelayMs: 1, jitter: 'none' }, runtime),
+      circuitBreaker({ consecutive: 1 }, runtime),
+    );
+    const outcome = failure(whole.execute(() => Promise.reject(new UpstreamUnavailableError()), { key: 'capital' }));
+    expect(await outcome).toMatchObject({ errorType: 'upstream_unavailable', stopReason: 'circuit_open' });
+  });
+
   test('C3: an open breaker inside is told to a retry outside, of every caller', async () => {
     const runtime = virtualRuntime();
     const whole = pipeline(

@@ -9,8 +9,10 @@ export interface Waiter {
   admitted(slot: Slot): void;
 }
 
-/** How much the call that ended last weighs in the estimate of how long a slot is held. */
-const weightOfLatest = 0.1;
+/** Reading the clock costs more than taking a slot, so only one call in so many is timed, beginning with the first. */
+const callsPerSample = 16;
+/** How much the latest sample weighs in the estimate of how long a slot is held. */
+const weightOfLatest = 0.25;
 
 /**
  * At most `limit` slots are held at a time, but for a limit that was lowered under running calls. A freed slot goes to
@@ -24,6 +26,7 @@ export class Slots {
   /** Closes the ring: behind it stands the first in line, ahead of it the last. */
   private readonly end = new Place(undefined);
   private meanMs: number | undefined = undefined;
+  private untilSample = 1;
 
   constructor(limit: number, clock: Clock) {
     this.most = limit;
@@ -49,8 +52,8 @@ export class Slots {
   }
 
   /**
-   * When one who comes now may expect a slot, in milliseconds, once a call has ended: the line moves by `limit` slots in
-   * the time that a slot is held (J. Little, A proof for the queuing formula L = λW, 1961).
+   * When one who comes now may expect a slot, in milliseconds, once a timed call has ended: the line moves by `limit`
+   * slots in the time that a slot is held (J. Little, A proof for the queuing formula L = λW, 1961).
    */
   get expectedWaitMs(): number | undefined {
     return this.meanMs === undefined ? undefined : Math.ceil((this.meanMs * (this.length + 1)) / this.most);
@@ -72,15 +75,20 @@ export class Slots {
   }
 
   /** Called by a slot, once. */
-  release(heldSince: number): void {
-    const ms = this.clock.now() - heldSince;
-    this.meanMs = this.meanMs === undefined ? ms : this.meanMs + (ms - this.meanMs) * weightOfLatest;
+  release(heldSince: number | undefined): void {
+    if (heldSince !== undefined) {
+      const ms = this.clock.now() - heldSince;
+      this.meanMs = this.meanMs === undefined ? ms : this.meanMs + (ms - this.meanMs) * weightOfLatest;
+    }
     this.held -= 1;
     this.admit();
   }
 
   private hold(): Slot {
     this.held += 1;
+    this.untilSample -= 1;
+    if (this.untilSample > 0) return new Slot(this, undefined);
+    this.untilSample = callsPerSample;
     return new Slot(this, this.clock.now());
   }
 
@@ -102,10 +110,11 @@ export class Slots {
 
 /** Leave to run one call. */
 export class Slot {
-  private readonly since: number;
+  /** When it was taken, if the call is timed. */
+  private readonly since: number | undefined;
   private slots: Slots | undefined;
 
-  constructor(slots: Slots, since: number) {
+  constructor(slots: Slots, since: number | undefined) {
     this.slots = slots;
     this.since = since;
   }

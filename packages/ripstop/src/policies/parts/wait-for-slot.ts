@@ -6,6 +6,8 @@ import type { Slot, Slots } from './slots.js';
 export interface Patience {
   /** `Infinity`: as long as the call's deadline allows. */
   readonly maxWaitMs: number;
+  /** Higher goes first. Default: 0. */
+  readonly priority?: number;
   readonly tooLate: () => Error;
 }
 
@@ -14,12 +16,12 @@ export function waitForSlot(
   slots: Slots,
   clock: Clock,
   context: CallContext,
-  { maxWaitMs, tooLate }: Patience,
+  { maxWaitMs, priority = 0, tooLate }: Patience,
 ): Promise<Slot> {
   return new Promise((resolve, reject) => {
     let stopListening = (): void => undefined;
     const stepOut = slots.stand({
-      priority: 0,
+      priority,
       admitted(slot) {
         timer?.cancel();
         stopListening();
