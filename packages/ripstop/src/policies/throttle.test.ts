@@ -6,6 +6,7 @@ import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { recordingContext } from '../testing/recording-context.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { circuitBreaker } from './circuit-breaker.js';
+import { hedge } from './hedge.js';
 import { pipeline } from './policy.js';
 import { type Throttle, type ThrottleOptions, throttle, throttleDefaults } from './throttle.js';
 
@@ -170,6 +171,22 @@ describe('what counts as accepted', () => {
     }
     await calls(policy, 1, fail(overloaded()));
     expect(policy.rejectRatio).toBe(1 / 2);
+  });
+
+  test('G2 H5: nor does one that the deadline ends, or that loses to a faster attempt', async () => {
+    const runtime = virtualRuntime(lenient);
+    const policy = throttle({ minCalls: 1 }, runtime);
+    const hung = (): Promise<never> => new Promise(() => undefined);
+    const late = Promise.allSettled(Array.from({ length: 20 }, () => policy.execute(hung, { deadlineMs: 100 })));
+    const raced = pipeline(hedge({ safety: 'idempotent', delayMs: 50 }, runtime), policy);
+    const lost = raced.execute(({ attempt }) => (attempt === 1 ? hung() : 'second'));
+    await runtime.clock.advance(100);
+    await Promise.all([late, lost]);
+    await calls(policy, 1, fail(overloaded()));
+    // Of the race only the winner counts.
+    expect(policy.rejectRatio).toBe(0);
+    await calls(policy, 1, fail(overloaded()));
+    expect(policy.rejectRatio).toBe(1 / 4);
   });
 
   test.each([

@@ -16,7 +16,7 @@ import { type Policy, policy } from './policy.js';
  * one with the chance max(0, (requests − k · accepts) / (requests + 1)). So a service gets up to `k` times what it
  * takes, enough to see at once when it takes more again. A call counts from its start, and as accepted unless the
  * service turned it away: rate limited, overloaded, unavailable, not loaded, or no answer in time. Every other answer,
- * good or bad, is one. What our own policies reject, and what the caller gives up, counts as nothing; the calls that
+ * good or bad, is one. What our own policies reject, and what is ended from outside, counts as nothing; the calls that
  * are rejected here count as requests.
  *
  * One per upstream, inside retry, so that every attempt is asked, and outside bulkhead and breaker. A breaker opens
@@ -61,7 +61,8 @@ export function throttle(options: ThrottleOptions = {}, runtime: Runtime = syste
   }
 
   function learn(error: unknown, ticket: number, context: CallContext): void {
-    if (context.cancelled || isRejection(error)) window.forget(ticket);
+    // What ends from outside, because of the caller or of his deadline or of a faster attempt, tells nothing.
+    if (context.aborted || isRejection(error)) window.forget(ticket);
     else if (wasTurnedAway(error)) window.refused(ticket);
   }
 

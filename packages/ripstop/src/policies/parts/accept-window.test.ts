@@ -81,6 +81,8 @@ describe('the window', () => {
     window.refused(ticket);
     window.turnAway();
     expect([window.requests, window.accepts]).toEqual([2, 0]);
+    clock.time = 500;
+    expect([window.requests, window.accepts]).toEqual([2, 0]);
   });
 
   test('must be above 0; an endless one forgets nothing', () => {

@@ -73,6 +73,20 @@ test('H7: the stream keeps its class and its members, private ones too', async (
   expect(tokens.asked).toBe(7);
 });
 
+test('H7: one that can be read again begins anew the second time', async () => {
+  const again: AsyncIterable<number> = {
+    async *[Symbol.asyncIterator]() {
+      yield 1;
+      yield 2;
+    },
+  };
+  const stream = await openStream(again).opened;
+  expect([await read(stream), await read(stream)]).toEqual([
+    [1, 2],
+    [1, 2],
+  ]);
+});
+
 test('H7: a reader who leaves tells the source', async () => {
   const tokens = new Tokens(5);
   for await (const token of await openStream(tokens).opened) if (token === 2) break;

@@ -70,6 +70,7 @@ describe('the balance', () => {
     const successes = Math.ceil(1 / ratio - 1e-9);
     for (let success = 0; success < successes; success += 1) budget.succeeded();
     expect(budget.take()).toBe('granted');
+    expect(budget.balance).toBeGreaterThanOrEqual(0);
   });
 
   test('U2: time adds its reserve, by the fraction of a second, and no more than there is room for', () => {
