@@ -8,10 +8,10 @@ export type Keep = 'free' | 'used' | 'held';
 export class BoundedKeys<S> {
   private readonly states = new Map<string | undefined, S>();
   private readonly maxKeys: number;
-  private readonly create: () => S;
+  private readonly create: (key: string | undefined) => S;
   private readonly keep: (state: S) => Keep;
 
-  constructor(maxKeys: number, create: () => S, keep: (state: S) => Keep) {
+  constructor(maxKeys: number, create: (key: string | undefined) => S, keep: (state: S) => Keep) {
     this.maxKeys = maxKeys;
     this.create = create;
     this.keep = keep;
@@ -26,7 +26,7 @@ export class BoundedKeys<S> {
     const known = this.states.get(key);
     if (known !== undefined) return known;
     if (this.states.size >= this.maxKeys && !this.dropOne()) return undefined;
-    const state = this.create();
+    const state = this.create(key);
     this.states.set(key, state);
     return state;
   }
@@ -34,6 +34,10 @@ export class BoundedKeys<S> {
   /** The state of a key that was used before. */
   peek(key: string | undefined): S | undefined {
     return this.states.get(key);
+  }
+
+  entries(): readonly (readonly [key: string | undefined, state: S])[] {
+    return [...this.states];
   }
 
   delete(key: string | undefined): void {
