@@ -79,7 +79,11 @@ describe('when it hedges', () => {
   test('H2: a second attempt starts at the delay, and not before; it has the next number', async () => {
     const runtime = virtualRuntime();
     const { call, contexts, startedAt } = scripted(runtime, { ms: 500, end: 'first' }, { ms: 50, end: 'second' });
-    expect(await finished(hedge(safely, runtime).execute(call), runtime)).toBe('second');
+    const outcome = hedge(safely, runtime).execute(call);
+    await runtime.clock.advance(100);
+    // The two attempts, and nothing that would start a third.
+    expect(runtime.clock.pending).toBe(2);
+    expect(await finished(outcome, runtime)).toBe('second');
     expect(startedAt).toEqual([0, 100]);
     expect(contexts.map(({ attempt }) => attempt)).toEqual([1, 2]);
   });
@@ -650,6 +654,20 @@ describe('streams', () => {
       expect(closed).toEqual(['loser']);
     },
   );
+
+  test('H4 H7: of two whose first items come at the same time one wins, and the budget is credited once', async () => {
+    const runtime = virtualRuntime();
+    const context = recordingContext(undefined, runtime);
+    const budget = retryBudget({ minPerSecond: 0 }, runtime);
+    const sources = [source(runtime, 'a', [200]), source(runtime, 'b', [100])];
+    const outcome = hedge({ ...safely, budget }, runtime)
+      .run(({ attempt }) => sources[attempt - 1]?.items() ?? expect.unreachable(), context)
+      .then(read);
+    await runtime.clock.runAll();
+    expect(await outcome).toHaveLength(1);
+    expect(budget.balance).toBeCloseTo(10 - 1 + 0.2);
+    expect(context.events.map(({ type }) => type)).toEqual(['hedge.started', 'hedge.lost', 'hedge.won']);
+  });
 
   test('H7: a stream is not hedged once its first item is there, however long it takes after that', async () => {
     const runtime = virtualRuntime();
