@@ -13,7 +13,6 @@ export interface Sharer {
 export class SharedScope extends CallScope {
   private readonly founder: CallScope;
   private readonly sharers = new Set<Sharer>();
-  private hold: number | undefined = undefined;
   private abandoned = false;
 
   constructor(founder: CallContext) {
@@ -49,7 +48,7 @@ export class SharedScope extends CallScope {
   }
 
   override get notBefore(): number {
-    return this.hold ?? this.founder.notBefore;
+    return this.founder.notBefore;
   }
 
   /** Did the last caller leave, rather than run out of time? */
@@ -58,7 +57,7 @@ export class SharedScope extends CallScope {
   }
 
   override holdUntil(time: number): void {
-    this.hold = time;
+    this.founder.holdUntil(time);
     for (const { context } of this.sharers) context.holdUntil(time);
   }
 
