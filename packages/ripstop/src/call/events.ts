@@ -8,9 +8,12 @@ export type CallEvent =
   | { readonly type: 'timeout.expired'; readonly limitMs: number }
   | { readonly type: 'deadline.expired'; readonly limitMs: number }
   | { readonly type: 'breaker.opened'; readonly name: string; readonly cooldownMs: number; readonly reason: string }
+  | { readonly type: 'breaker.paused'; readonly name: string; readonly pausedMs: number; readonly reason: string }
   | { readonly type: 'breaker.half_opened'; readonly name: string }
   | { readonly type: 'breaker.closed'; readonly name: string }
   | { readonly type: 'breaker.rejected'; readonly name: string; readonly retryAfterMs: number }
+  | { readonly type: 'breaker.overridden'; readonly name: string; readonly override: string }
+  | { readonly type: 'breaker.released'; readonly name: string }
   | { readonly type: 'throttle.rejected'; readonly rejectRatio: number }
   | { readonly type: 'hedge.started'; readonly reason: 'slow' | 'failed'; readonly ms: number }
   | { readonly type: 'hedge.won'; readonly ms: number }

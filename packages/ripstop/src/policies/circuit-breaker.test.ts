@@ -7,7 +7,7 @@ import { GenerationFailedError } from '../errors/upstream-errors.js';
 import { recordingContext } from '../testing/recording-context.js';
 import { type VirtualRuntime, virtualRuntime } from '../testing/virtual-runtime.js';
 import { type CircuitBreaker, circuitBreaker, circuitBreakerDefaults } from './circuit-breaker.js';
-import type { BreakerOutcome } from './parts/breaker-machine.js';
+import type { BreakerOutcome } from './parts/breaker-state.js';
 
 const down = new GenerationFailedError('down');
 const fails: Call<never> = () => Promise.reject(down);
@@ -464,6 +464,232 @@ describe('half-open', () => {
     expect(breaker.state).toBe('half_open');
     await breaker.execute(works);
     expect(breaker.state).toBe('closed');
+  });
+});
+
+describe('lease', () => {
+  const options = { name: 'main', consecutive: 1, cooldownMs: 100, leaseMs: 1_000 };
+
+  async function halfOpen(more: Parameters<typeof circuitBreaker>[0] = {}): Promise<[CircuitBreaker, VirtualRuntime]> {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ ...options, ...more }, runtime);
+    breaker.acquire().settle('failure', down);
+    await runtime.clock.advance(100);
+    return [breaker, runtime];
+  }
+
+  test('B10: a trial that hangs is a failure when its lease ends, and the cooldown counts from there', async () => {
+    const [breaker, { clock, events }] = await halfOpen();
+    const seen: unknown[] = [];
+    const trial = breaker.acquire();
+    events.on((event) => seen.push(event));
+    await clock.advance(999);
+    expect(breaker.state).toBe('half_open');
+    await clock.advance(31);
+    expect([breaker.state, breaker.retryAfterMs]).toEqual(['open', 70]);
+    expect(seen).toEqual([
+      { type: 'breaker.opened', name: 'main', cooldownMs: 100, reason: 'trial outlasted its lease', at: 1_130 },
+    ]);
+    trial.settle('success');
+    expect(breaker.state).toBe('open');
+    await clock.advance(70);
+    expect(await breaker.execute(works)).toBe('done');
+    expect([breaker.state, clock.pending]).toEqual(['closed', 0]);
+  });
+
+  test.each<BreakerOutcome>(['success', 'failure', 'ignored', 'cancelled'])(
+    'B10: what is settled after the lease (%s) changes nothing, though nobody asked in between',
+    async (outcome) => {
+      const [breaker, { clock }] = await halfOpen();
+      const trial = breaker.acquire();
+      await clock.advance(1_040);
+      trial.settle(outcome, new Error('late'));
+      expect([breaker.state, breaker.retryAfterMs]).toEqual(['open', 60]);
+      expect(await failure(breaker.execute(works))).toHaveProperty('cause', down);
+    },
+  );
+
+  test('B10: after the lease and another cooldown the next caller is the trial, however long nobody came', async () => {
+    const [breaker, { clock }] = await halfOpen();
+    breaker.acquire();
+    await clock.advance(1e9);
+    expect(breaker.state).toBe('half_open');
+    const trial = breaker.acquire();
+    expect(() => breaker.acquire()).toThrow('is OPEN');
+    trial.settle('success');
+    expect(breaker.state).toBe('closed');
+  });
+
+  test('B10: without a trial half-open lasts, and the next caller is the trial', async () => {
+    const [breaker, { clock }] = await halfOpen();
+    await clock.advance(1e9);
+    expect(breaker.state).toBe('half_open');
+    expect(await breaker.execute(works)).toBe('done');
+    expect(breaker.state).toBe('closed');
+  });
+
+  test('B10: of several trials the oldest decides, and one that ended in time has no lease', async () => {
+    const [breaker, { clock }] = await halfOpen({ trials: 3 });
+    const [first] = [breaker.acquire(), breaker.acquire()];
+    await clock.advance(500);
+    first.settle('success');
+    const third = breaker.acquire();
+    await clock.advance(499);
+    expect(breaker.state).toBe('half_open');
+    await clock.advance(1);
+    expect(breaker.state).toBe('open');
+    third.settle('success');
+    expect(breaker.state).toBe('open');
+  });
+
+  test('B10: a sign of life renews the lease, and comes too late after it', async () => {
+    const [breaker, { clock }] = await halfOpen({ trials: 2 });
+    const [alive, silent] = [breaker.acquire(), breaker.acquire()];
+    await clock.advance(600);
+    alive.renew();
+    await clock.advance(399);
+    expect(breaker.state).toBe('half_open');
+    silent.settle('success');
+    await clock.advance(600);
+    expect(breaker.state).toBe('half_open');
+    await clock.advance(1);
+    alive.renew();
+    expect(breaker.state).toBe('open');
+  });
+
+  test('B10 B17: the items of a stream are signs of life, so that a long answer is no failure', async () => {
+    const [breaker, { clock }] = await halfOpen();
+    async function* slowly(): AsyncGenerator<number> {
+      for (let item = 0; item < 5; item += 1) {
+        await new Promise<void>((resolve) => clock.after(900, resolve));
+        yield item;
+      }
+    }
+    const reading = breaker
+      .execute(() => slowly())
+      .then(async (stream) => {
+        const items: number[] = [];
+        for await (const item of stream) items.push(item);
+        return items;
+      });
+    await clock.advance(4_499);
+    expect(breaker.state).toBe('half_open');
+    await clock.advance(1);
+    expect(await reading).toHaveLength(5);
+    expect(breaker.state).toBe('closed');
+  });
+
+  test('B10: a call through a closed breaker has no lease', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker(options, runtime);
+    const permit = breaker.acquire();
+    await runtime.clock.advance(1e9);
+    permit.renew();
+    expect(breaker.state).toBe('closed');
+    permit.settle('failure', down);
+    expect(breaker.state).toBe('open');
+  });
+});
+
+describe('overrides', () => {
+  test('B1 D42: isolated, it refuses every call until it is released, however long that takes', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ name: 'main', cooldownMs: 100 }, runtime);
+    breaker.isolate();
+    await runtime.clock.advance(1e9);
+    expect([breaker.state, breaker.override]).toEqual(['open', 'forced_open']);
+    expect([breaker.retryAfterMs, breaker.openCause]).toEqual([Number.POSITIVE_INFINITY, undefined]);
+    const rejection = await failure(breaker.execute(works));
+    expect(rejection).toMatchObject({
+      details: { reason: 'circuit_open', circuit_state: 'OPEN', circuit: 'main' },
+      retryAfterMs: undefined,
+    });
+    breaker.release();
+    expect([breaker.state, breaker.override, breaker.retryAfterMs]).toEqual(['closed', undefined, 0]);
+    expect(await breaker.execute(works)).toBe('done');
+  });
+
+  test('B1: disabled, it lets every call through, counts none, and hears no pause', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ consecutive: 1, maxPauseMs: 500 }, runtime);
+    await failTimes(breaker, 1);
+    breaker.disable();
+    await failTimes(breaker, 20);
+    await failure(breaker.execute(() => Promise.reject(createError('rate_limited', { retryAfterMs: 100 }))));
+    expect([breaker.state, breaker.override, breaker.retryAfterMs]).toEqual(['closed', 'disabled', 0]);
+    expect(breaker.snapshot().counters).toEqual({ counted: 0, failures: 0, slow: 0, failuresInARow: 0, opens: 1 });
+  });
+
+  test('B1: with metrics only, it counts and never opens', async () => {
+    const runtime = virtualRuntime();
+    const options = { consecutive: 2, failureRatio: 0.1, slowMs: 10, slowRatio: 0.1, maxPauseMs: 500, minCalls: 1 };
+    const breaker = circuitBreaker(options, runtime);
+    breaker.metricsOnly();
+    await slowCall(breaker, runtime, 10);
+    await failTimes(breaker, 3);
+    breaker.acquire().settle('ignored', createError('rate_limited', { retryAfterMs: 100 }));
+    expect([breaker.state, breaker.override]).toEqual(['closed', 'metrics_only']);
+    expect(breaker.snapshot().counters).toEqual({ counted: 4, failures: 3, slow: 1, failuresInARow: 3, opens: 0 });
+  });
+
+  test.each(['isolate', 'disable', 'metricsOnly', 'reset'] as const)(
+    'B1 B4: what was counted, or was in flight, before `%s` and `release` is forgotten after them',
+    async (method) => {
+      const runtime = virtualRuntime();
+      const breaker = circuitBreaker({ consecutive: 2, failureRatio: 0.5, minCalls: 2 }, runtime);
+      await failTimes(breaker, 1);
+      const before = breaker.acquire();
+      breaker[method]();
+      const during = method === 'isolate' ? undefined : breaker.acquire();
+      breaker.release();
+      if (method !== 'reset') during?.settle('failure', down);
+      before.settle('failure', down);
+      await failTimes(breaker, 1);
+      expect(breaker.state).toBe('closed');
+      await failTimes(breaker, 1);
+      expect(breaker.state).toBe('open');
+    },
+  );
+
+  test.each(['disable', 'isolate', 'metricsOnly'] as const)('B1: `%s` works from half-open too', async (method) => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ consecutive: 1, cooldownMs: 100 }, runtime);
+    await failTimes(breaker, 1);
+    await runtime.clock.advance(100);
+    const trial = breaker.acquire();
+    breaker[method]();
+    const state = method === 'isolate' ? 'open' : 'closed';
+    trial.settle('failure', down);
+    expect(breaker.state).toBe(state);
+    breaker.release();
+    expect(breaker.state).toBe('closed');
+  });
+
+  test('B1: the last override holds, `reset` ends it, and `release` of a breaker that decides itself does nothing', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ consecutive: 1 }, runtime);
+    breaker.disable();
+    breaker.isolate();
+    expect(breaker.override).toBe('forced_open');
+    breaker.reset();
+    expect([breaker.state, breaker.override]).toEqual(['closed', undefined]);
+    await failTimes(breaker, 1);
+    breaker.release();
+    expect(breaker.state).toBe('open');
+  });
+
+  test('B1: setting and releasing are reported', () => {
+    const runtime = virtualRuntime();
+    const seen: unknown[] = [];
+    runtime.events.on((event) => seen.push(event));
+    const breaker = circuitBreaker({ name: 'main' }, runtime);
+    breaker.isolate();
+    breaker.release();
+    breaker.release();
+    expect(seen).toEqual([
+      { type: 'breaker.overridden', name: 'main', override: 'forced_open', at: 0 },
+      { type: 'breaker.released', name: 'main', at: 0 },
+    ]);
   });
 });
 

@@ -1,13 +1,16 @@
 import type { CallContext } from '../call/call.js';
-import { assertCount, assertPositive, assertRatio, badOption, type Defaults, withDefaults } from '../call/options.js';
+import { type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, type StreamEnd, watchStream } from '../call/stream.js';
-import { BreakerMachine, type BreakerOutcome, type BreakerState, type Permit } from './parts/breaker-machine.js';
+import { checkBreakerSettings } from './parts/breaker-check.js';
+import { BreakerMachine } from './parts/breaker-machine.js';
+import type { BreakerCounters, BreakerSnapshot } from './parts/breaker-snapshot.js';
+import type { BreakerOutcome, BreakerOverride, BreakerState, OpenCause, Permit } from './parts/breaker-state.js';
 import type { WindowOptions } from './parts/rolling-window.js';
 import { isRejection, isServiceFailure, passes } from './parts/verdict.js';
 import { type Policy, policy } from './policy.js';
 
-export type { BreakerOutcome, BreakerState, Permit };
+export type { BreakerCounters, BreakerOutcome, BreakerOverride, BreakerSnapshot, BreakerState, OpenCause, Permit };
 
 /**
  * Circuit breaker: stop calling a service that fails, and try it again after a cooldown.
@@ -24,8 +27,24 @@ export interface CircuitBreakerOptions {
   readonly name?: string | undefined;
   /** Failures in a row that open it. `Infinity`: only ratios open it. Default: 5. */
   readonly consecutive?: number | undefined;
-  /** How long it stays open, in milliseconds. Default: 60 000. */
+  /** How long it stays open the first time, in milliseconds. Default: 60 000. */
   readonly cooldownMs?: number | undefined;
+  /**
+   * How long it may stay open at most, in milliseconds: for failure after failed trial, and for a wait that the last
+   * failure states. Default: none; the cooldown is `cooldownMs` each time.
+   */
+  readonly maxCooldownMs?: number | undefined;
+  /** What the cooldown is multiplied by each time it opens without having been closed for a window. Default: 2. */
+  readonly cooldownFactor?: number | undefined;
+  /** Share of the cooldown that chance may take off, from 0 to below 1. Default: 0. */
+  readonly cooldownJitterRatio?: number | undefined;
+  /**
+   * The longest pause for which one 429 or 529 that states a wait opens it, in milliseconds. Default: none; it does
+   * not pause.
+   */
+  readonly maxPauseMs?: number | undefined;
+  /** How long a spent quota opens it, in milliseconds. Default: none; it does not. */
+  readonly quotaCooldownMs?: number | undefined;
   /** Which calls the ratios are taken over: `{ calls }` or `{ ms }`. Default: the last 30 seconds. */
   readonly window?: WindowOptions | undefined;
   /**
@@ -41,33 +60,64 @@ export interface CircuitBreakerOptions {
   readonly slowMs?: number | undefined;
   /** Calls let through half-open; all of them must succeed to close it. Default: 1. */
   readonly trials?: number | undefined;
+  /**
+   * How long a trial may last, and a trial's stream be silent, before it is a failure, in milliseconds. For calls
+   * without a timeout of their own. Default: 300 000.
+   */
+  readonly leaseMs?: number | undefined;
   /** Narrows which errors count as failures; it cannot widen it. Default: every failure of the service. */
   readonly when?: ((error: unknown, context: CallContext) => boolean) | undefined;
 }
 
-type Settings = Defaults<CircuitBreakerOptions, 'name' | 'consecutive' | 'cooldownMs' | 'window' | 'trials'>;
+type Settings = Defaults<
+  CircuitBreakerOptions,
+  'name' | 'consecutive' | 'cooldownMs' | 'cooldownFactor' | 'cooldownJitterRatio' | 'window' | 'trials' | 'leaseMs'
+>;
 
 export const circuitBreakerDefaults: Settings = {
   name: 'default',
   consecutive: 5,
   cooldownMs: 60_000,
+  cooldownFactor: 2,
+  cooldownJitterRatio: 0,
   window: { ms: 30_000 },
   trials: 1,
+  leaseMs: 300_000,
 };
 
 /** A breaker is a policy with a state that can be read and set. */
 export interface CircuitBreaker extends Policy {
   readonly state: BreakerState;
-  /** How long until it would let a call through, in milliseconds; 0 unless open. */
+  /** How long until it would let a call through, in milliseconds; 0 unless open, `Infinity` when it was isolated. */
   readonly retryAfterMs: number;
+  /** Why it is open; `undefined` unless it opened by itself. */
+  readonly openCause: OpenCause | undefined;
+  /** What an operator has set it to; `undefined` when it decides by itself. */
+  readonly override: BreakerOverride | undefined;
   /**
    * Leave to make one call now, for code that is no function to wrap. Never waits.
    *
    * @throws ModelOverloadedError with `details.reason` `circuit_open`, the wait, and the last failure as its cause.
    */
   acquire(): Permit;
-  /** Closes it and forgets everything. */
+  /** Closes it and forgets everything, an override included. */
   reset(): void;
+  /** Refuses every call until it is released. */
+  isolate(): void;
+  /** Lets every call through, and counts none, until it is released. */
+  disable(): void;
+  /** Lets every call through, counts them (`snapshot().counters`) and never opens, until it is released. */
+  metricsOnly(): void;
+  /** Ends what an operator has set: closed, with nothing counted. Does nothing when nothing was set. */
+  release(): void;
+  /** What it knows, as plain JSON, for a process that starts where this one ends. An override is not part of it. */
+  snapshot(): BreakerSnapshot;
+  /**
+   * Goes on from a snapshot, as far as its own options allow: no cooldown is longer than they make it, and one that is
+   * over leaves it half-open. What is no snapshot, or one of another version, leaves it closed. Does nothing while an
+   * operator has set it.
+   */
+  restore(snapshot: unknown): void;
 }
 
 /** @throws RangeError for a bad option. */
@@ -95,7 +145,8 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
         },
         (error: unknown) => {
           permit.settle(outcomeOf(error, context), error);
-          if (machine.openUntil > clock.now()) context.holdUntil(machine.openUntil);
+          const { retryAfterMs } = machine;
+          if (retryAfterMs > 0) context.holdUntil(clock.now() + retryAfterMs);
           throw error;
         },
       );
@@ -109,6 +160,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
     return watchStream(stream, {
       item: () => {
         items += 1;
+        permit.renew();
       },
       ended(end: StreamEnd) {
         if (end.kind === 'failed') permit.settle(outcomeOf(end.error, context), end.error);
@@ -120,26 +172,21 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
   return Object.defineProperties(base as CircuitBreaker, {
     state: { get: () => machine.state, enumerable: true },
     retryAfterMs: { get: () => machine.retryAfterMs, enumerable: true },
+    openCause: { get: () => machine.cause, enumerable: true },
+    override: { get: () => machine.override, enumerable: true },
     acquire: { value: () => machine.acquire() },
     reset: { value: () => machine.reset() },
+    isolate: { value: () => machine.setOverride('forced_open') },
+    disable: { value: () => machine.setOverride('disabled') },
+    metricsOnly: { value: () => machine.setOverride('metrics_only') },
+    release: { value: () => machine.release() },
+    snapshot: { value: () => machine.snapshot() },
+    restore: { value: (snapshot: unknown) => machine.restore(snapshot) },
   });
 }
 
 function checked(options: CircuitBreakerOptions): Settings {
   const settings = withDefaults(circuitBreakerDefaults, options);
-  assertCount('consecutive', settings.consecutive);
-  assertPositive('cooldownMs', settings.cooldownMs);
-  assertCount('trials', settings.trials);
-  if (settings.minCalls !== undefined) assertCount('minCalls', settings.minCalls);
-  if (settings.failureRatio !== undefined) assertRatio('failureRatio', settings.failureRatio);
-  if (settings.slowRatio !== undefined) assertRatio('slowRatio', settings.slowRatio);
-  if (settings.slowMs !== undefined) assertPositive('slowMs', settings.slowMs);
-  if (settings.slowRatio !== undefined && settings.slowMs === undefined) {
-    throw new RangeError('slowRatio needs slowMs, got none');
-  }
-  const { window, minCalls } = settings;
-  if ('calls' in window && minCalls !== undefined && minCalls > window.calls) {
-    throw badOption('minCalls', `must be at most window.calls (${window.calls}), or no ratio is ever taken`, minCalls);
-  }
+  checkBreakerSettings(settings);
   return settings;
 }

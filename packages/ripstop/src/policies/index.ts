@@ -18,12 +18,16 @@ export {
 } from './adaptive-limit.js';
 export { type Bulkhead, type BulkheadOptions, bulkhead, bulkheadDefaults } from './bulkhead.js';
 export {
+  type BreakerCounters,
   type BreakerOutcome,
+  type BreakerOverride,
+  type BreakerSnapshot,
   type BreakerState,
   type CircuitBreaker,
   type CircuitBreakerOptions,
   circuitBreaker,
   circuitBreakerDefaults,
+  type OpenCause,
   type Permit,
 } from './circuit-breaker.js';
 export { type CoalesceOptions, coalesce, coalesceDefaults } from './coalesce.js';

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GenerationFailedError } from '../../errors/upstream-errors.js';
 import { virtualRuntime } from '../../testing/virtual-runtime.js';
-import { BreakerMachine, type BreakerOutcome, type BreakerSettings, type Permit } from './breaker-machine.js';
+import { BreakerMachine } from './breaker-machine.js';
+import type { BreakerOutcome, BreakerSettings, Permit } from './breaker-state.js';
 
 /** What the rules say, as plainly as it can be written: no generations, no counters that are kept up to date. */
 class Model {
@@ -101,7 +102,10 @@ const settings: fc.Arbitrary<BreakerSettings> = fc.record({
   name: fc.constant('model'),
   consecutive: fc.constantFrom(1, 2, 3, Number.POSITIVE_INFINITY),
   cooldownMs: fc.constantFrom(50, 100),
+  cooldownFactor: fc.constant(2),
+  cooldownJitterRatio: fc.constant(0),
   trials: fc.integer({ min: 1, max: 3 }),
+  leaseMs: fc.constant(Number.POSITIVE_INFINITY),
   minCalls: fc.constantFrom(undefined, 1, 3),
   failureRatio: fc.constantFrom(undefined, 0.5, 1),
   window: fc.constantFrom({ calls: 4 }, { ms: 1e12 }),

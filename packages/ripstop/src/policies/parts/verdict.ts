@@ -115,6 +115,20 @@ export function statedWaitMs(error: unknown): number | undefined {
   return typeof retryAfterMs === 'number' && retryAfterMs >= 0 ? retryAfterMs : undefined;
 }
 
+/** Is the money spent, or the quota until its period ends? No waiting that a call could do cures it (B13). */
+export function isQuotaSpent(error: unknown): boolean {
+  if (ModelError.isInstance(error)) return error.errorType === 'quota_exceeded';
+  if (typeof error !== 'object' || error === null) return false;
+  return statusOf(error) === 402 || isSpent(error);
+}
+
+/** Did the service turn the call away for load, 429 or 529, so that a wait it states holds for every caller? (B12) */
+export function isPauseRequest(error: unknown): boolean {
+  if (ModelError.isInstance(error) && errorTypes[error.errorType].breaker === 'pauses') return true;
+  const status = upstreamStatus(error);
+  return (status === 429 || status === 529) && !isQuotaSpent(error);
+}
+
 /** The type under which an error is reported. */
 export function typeOf(error: unknown): ErrorType {
   if (ModelError.isInstance(error)) return error.errorType;
