@@ -602,6 +602,8 @@ describe('overrides', () => {
     const rejection = await failure(breaker.execute(works));
     expect(rejection).toMatchObject({
       details: { reason: 'circuit_open', circuit_state: 'OPEN', circuit: 'main' },
+      // Nobody knows how long, so that no retry waits for it.
+      isRetryable: false,
       retryAfterMs: undefined,
     });
     breaker.release();

@@ -3,6 +3,8 @@ import { createError } from '../../errors/create-error.js';
 import { GenerationFailedError } from '../../errors/upstream-errors.js';
 import { type VirtualRuntime, virtualRuntime } from '../../testing/virtual-runtime.js';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../circuit-breaker.js';
+import { pipeline } from '../policy.js';
+import { retry } from '../retry.js';
 
 const down = new GenerationFailedError('down');
 
@@ -202,6 +204,26 @@ describe('quota', () => {
     await runtime.clock.advance(3_600_000);
     expect(await breaker.execute(() => 'done')).toBe('done');
     expect(breaker.state).toBe('closed');
+  });
+
+  test('B13: neither a spent quota nor the rejections after it are retried, however much time there is', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ quotaCooldownMs: 1_000 }, runtime);
+    const asking = pipeline(retry({ maxDelayMs: 10_000 }, runtime), breaker);
+    let calls = 0;
+    const ask = (): Promise<unknown> =>
+      asking
+        .execute(
+          () => {
+            calls += 1;
+            throw createError('quota_exceeded');
+          },
+          { deadlineMs: 1e9 },
+        )
+        .catch((error: unknown) => error);
+    expect(await ask()).toMatchObject({ errorType: 'quota_exceeded', stopReason: 'not_retryable' });
+    expect(await ask()).toMatchObject({ details: { reason: 'circuit_open' }, stopReason: 'not_retryable' });
+    expect([calls, runtime.clock.pending]).toEqual([1, 0]);
   });
 
   test('B13: without `quotaCooldownMs` a spent quota opens nothing, and is not taken for a pause', () => {

@@ -266,8 +266,8 @@ export class BreakerMachine {
         circuit: name,
         ...(cause === 'pause' || cause === 'quota' ? { circuit_cause: cause } : {}),
       },
-      // No waiting that a call could do brings the money back (B13).
-      ...(cause === 'quota' ? { isRetryable: false } : {}),
+      // No waiting that a call could do brings the money back (B13), or ends what has no end.
+      ...(cause === 'quota' || retryAfterMs === Number.POSITIVE_INFINITY ? { isRetryable: false } : {}),
       retryAfterMs: isHalfOpen ? undefined : retryAfterMs,
       ...(this.lastFailure === undefined ? {} : { cause: this.lastFailure }),
     });
