@@ -127,7 +127,9 @@ class Model {
 }
 
 type Step =
-  | { readonly do: 'acquire' | 'reset' | 'release' }
+  | { readonly do: 'acquire' }
+  | { readonly do: 'reset' }
+  | { readonly do: 'release' }
   | { readonly do: 'settle'; readonly which: number; readonly outcome: BreakerOutcome }
   | { readonly do: 'renew'; readonly which: number }
   | { readonly do: 'override'; readonly override: BreakerOverride }
