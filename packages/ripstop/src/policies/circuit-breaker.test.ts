@@ -595,6 +595,7 @@ describe('overrides', () => {
   test('B1 D42: isolated, it refuses every call until it is released, however long that takes', async () => {
     const runtime = virtualRuntime();
     const breaker = circuitBreaker({ name: 'main', cooldownMs: 100 }, runtime);
+    await failTimes(breaker, 1);
     breaker.isolate();
     await runtime.clock.advance(1e9);
     expect([breaker.state, breaker.override]).toEqual(['open', 'forced_open']);
@@ -606,6 +607,8 @@ describe('overrides', () => {
       isRetryable: false,
       retryAfterMs: undefined,
     });
+    // No failure is the cause; an operator is.
+    expect(rejection).not.toHaveProperty('cause');
     breaker.release();
     expect([breaker.state, breaker.override, breaker.retryAfterMs]).toEqual(['closed', undefined, 0]);
     expect(await breaker.execute(works)).toBe('done');

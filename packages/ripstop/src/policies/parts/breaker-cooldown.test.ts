@@ -82,6 +82,19 @@ describe('growth', () => {
     expect(opened(breaker)).toBe(100);
   });
 
+  test('B11: successes from before it opened are no recovery', async () => {
+    const runtime = virtualRuntime();
+    const options = { consecutive: 1, cooldownMs: 100, maxCooldownMs: 1_000, window: { calls: 3 } };
+    const breaker = circuitBreaker(options, runtime);
+    for (let call = 0; call < 10; call += 1) breaker.acquire().settle('success');
+    const all: number[] = [];
+    for (let time = 0; time < 3; time += 1) {
+      all.push(opened(breaker));
+      await runtime.clock.advance(breaker.retryAfterMs);
+    }
+    expect(all).toEqual([100, 200, 400]);
+  });
+
   test('B11: `reset` starts it anew', async () => {
     const runtime = virtualRuntime();
     const breaker = circuitBreaker({ consecutive: 1, cooldownMs: 100, maxCooldownMs: 1_000 }, runtime);

@@ -85,12 +85,27 @@ describe('calls in flight', () => {
     const runtime = virtualRuntime();
     const breaker = circuitBreaker({ ...options, cooldownMs: 10 }, runtime);
     for (let call = 0; call < 4; call += 1) breaker.acquire();
-    await runtime.clock.advance(100);
+    await runtime.clock.advance(50);
+    // Not slow yet when it opens, and long so when it has closed again.
+    for (let call = 0; call < 20; call += 1) breaker.acquire();
+    await runtime.clock.advance(50);
     expect(breaker.state).toBe('open');
     await runtime.clock.advance(10);
     breaker.acquire().settle('success');
     await runtime.clock.advance(1_000);
     for (let call = 0; call < 10; call += 1) breaker.acquire().settle('success');
+    expect(breaker.state).toBe('closed');
+  });
+
+  test('B6: it opens because a call got slow, and not because fast ones were forgotten', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ ...options, minCalls: 1, window: { ms: 1_000 } }, runtime);
+    const slow = breaker.acquire();
+    for (let call = 0; call < 3; call += 1) breaker.acquire().settle('success');
+    await runtime.clock.advance(500);
+    slow.settle('success');
+    expect(breaker.state).toBe('closed');
+    await runtime.clock.advance(600);
     expect(breaker.state).toBe('closed');
   });
 
