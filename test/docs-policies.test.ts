@@ -9,6 +9,7 @@ import {
   coalesceDefaults,
   deadlineDefaults,
   hedgeDefaults,
+  keyedDefaults,
   rateLimitDefaults,
   retryBudgetDefaults,
   retryDefaults,
@@ -101,6 +102,12 @@ const pages: readonly Page[] = [
     defaults: {},
     options: [[source('policies/fallback.ts'), 'FallbackOptions']],
     events: 'fallback',
+  },
+  {
+    name: 'keyed',
+    defaults: keyedDefaults,
+    options: [[source('policies/keyed.ts'), 'KeyedOptions']],
+    events: 'none',
   },
   { name: 'pipeline', defaults: {}, options: [[source('call/call.ts'), 'ContextOptions']], events: 'listener' },
 ];
@@ -245,5 +252,18 @@ test('the example of the limits runs, and prints what their pages promise', () =
     "rate_limited queue_timeout { 'retry-after': '60' }",
     '10 at a time',
     'model_overloaded 9 at a time',
+  ]);
+});
+
+test('the example of one policy per key runs, and prints what its page promises', () => {
+  const printed = execFileSync(process.execPath, [join(root, 'examples/keyed.mjs')], { cwd: root, encoding: 'utf8' });
+  expect(printed.trimEnd().split('\n')).toEqual([
+    'main connection lost',
+    'main connection lost',
+    'main Circuit breaker is OPEN for main',
+    'spare Paris.',
+    'main: open',
+    'spare: closed',
+    'main Paris.',
   ]);
 });

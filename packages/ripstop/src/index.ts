@@ -1,6 +1,7 @@
 /** The front door: what most programs need, name by name. Each floor has its own entry besides. */
 export { type CallReport, callReport } from './call/call-report.js';
 export type { Call, CallContext, ContextOptions } from './call/call.js';
+export type { CallerSignal } from './call/caller-signal.js';
 export { isCorrelationId, newCorrelationId } from './call/correlation-id.js';
 export type { CallEvent, EventListener, Events, ReportedEvent } from './call/events.js';
 export { type Clock, type Random, type Runtime, systemRuntime, type Timer } from './call/runtime.js';

@@ -33,6 +33,8 @@ export {
 export { type CoalesceOptions, coalesce, coalesceDefaults } from './coalesce.js';
 export { type DeadlineOptions, deadline, deadlineDefaults } from './deadline.js';
 export { type FallbackOptions, type FallbackOutcome, fallback, type StandIn } from './fallback.js';
+export { type CockatielPolicy, fromCockatiel } from './from-cockatiel.js';
+export { type Keyed, type KeyedOptions, keyed, keyedDefaults } from './keyed.js';
 export {
   type ExecuteOptions,
   type Next,
