@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BoundedKeys, type Keep } from './bounded-keys.js';
 
 function keys(max: number): BoundedKeys<{ keep: Keep }> {
-  return new BoundedKeys(
+  return new BoundedKeys<{ keep: Keep }>(
     max,
     () => ({ keep: 'used' }),
     ({ keep }) => keep,
