@@ -13,9 +13,20 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function ripstop(...args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function ripstop(...args: readonly string[]): Promise<Ended> {
+  return ripstopIn({}, ...args);
+}
+
+function ripstopIn(environment: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...environment };
+    const child = spawn(process.execPath, [cli, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';
     let err = '';
     child.stdout.on('data', (part: Buffer) => {
@@ -79,6 +90,26 @@ describe('mistakes of configuration', () => {
     const { code, err } = await ripstop('serve', '--host', '0.0.0.0', '--port', '0');
     expect(code).toBe(2);
     expect(err).toContain('server.keys: needed because server.host 0.0.0.0 can be reached from outside');
+  });
+
+  test('PORT, RIPSTOP_HOST and RIPSTOP_CONFIG are read, and a mistake in them is told like one in the file', async () => {
+    const [port, host, config] = await Promise.all([
+      ripstopIn({ PORT: '70000' }, 'serve'),
+      ripstopIn({ RIPSTOP_HOST: '0.0.0.0' }, 'serve', '--port', '0'),
+      ripstopIn({ RIPSTOP_CONFIG: './no-such-file.yaml' }, 'serve', '--port', '0'),
+    ]);
+    expect(port).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('PORT: must be a whole number from 0 to 65535'),
+    });
+    expect(host).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('server.host 0.0.0.0 can be reached from outside'),
+    });
+    expect(config).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('./no-such-file.yaml: cannot be read (ENOENT)'),
+    });
   });
 
   test('config check says what is wrong, for people and for programs', async () => {

@@ -1,5 +1,5 @@
 import { newCorrelationId, type Runtime } from 'ripstop';
-import type { ChatRequest, Delta } from 'ripstop/models';
+import type { Delta } from 'ripstop/models';
 import type { Chute } from 'ripstop/serving';
 import { z } from 'zod';
 import type { Chains } from '../chains/chains.js';
@@ -28,11 +28,11 @@ export function addChatCompletions(chute: Chute<object>, chains: Chains, { clock
       const id = `chatcmpl-${newCorrelationId({ clock, random, events })}`;
       const options = { context, deadlineMs: chain.totalMs, served: told(reply) };
       if (stream !== true) {
-        const answer = await chain.generate(request as ChatRequest, options);
+        const answer = await chain.generate(request, options);
         return completion(answer, { id, created, model: answer.upstream });
       }
       const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
-      const { deltas, upstream } = await chain.stream(request as ChatRequest, options);
+      const { deltas, upstream } = await chain.stream(request, options);
       return chunks(deltas, chunkMaker({ id, created, model: upstream }, usage));
     },
   });
