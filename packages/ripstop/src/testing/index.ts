@@ -1,4 +1,14 @@
 /** `ripstop/testing`: tests of resilience without real time, real chance or real models. */
+export {
+  type ErrorFault,
+  type FaultKind,
+  type FaultSchedule,
+  type Faults,
+  type FaultsOptions,
+  faults,
+  type SlowFault,
+  type StreamFault,
+} from './faults.js';
 export { RecordingContext, recordingContext } from './recording-context.js';
 export {
   type ScriptedAnswer,

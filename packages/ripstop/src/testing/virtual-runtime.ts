@@ -1,5 +1,7 @@
+import { bound } from '../call/async-storage.js';
 import { createEvents } from '../call/events.js';
 import type { Clock, Random, Runtime, Timer } from '../call/runtime.js';
+import { type HeapTimer, TimerHeap } from './timer-heap.js';
 
 /** A clock that stands still until it is told to move. */
 export interface VirtualClock extends Clock {
@@ -26,9 +28,7 @@ export interface VirtualRuntimeOptions {
   readonly random?: Random;
 }
 
-interface VirtualTimer extends Timer {
-  readonly at: number;
-  readonly order: number;
+interface VirtualTimer extends Timer, HeapTimer {
   readonly action: () => void;
 }
 
@@ -59,23 +59,18 @@ const settled = (): Promise<void> => new Promise((resolve) => realSetImmediate(r
 function virtualClock(start: Date): VirtualClock {
   let now = 0;
   let order = 0;
-  const timers = new Set<VirtualTimer>();
-
-  function earliest(): VirtualTimer | undefined {
-    let first: VirtualTimer | undefined;
-    for (const timer of timers) {
-      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
-        first = timer;
-    }
-    return first;
-  }
+  const timers = new TimerHeap<VirtualTimer>();
 
   async function runUntil(end: number): Promise<void> {
     await settled();
-    for (let count = 0, timer = earliest(); timer !== undefined && timer.at <= end; timer = earliest(), count += 1) {
+    for (
+      let count = 0, timer = timers.first;
+      timer !== undefined && timer.at <= end;
+      timer = timers.first, count += 1
+    ) {
       if (count === 100_000)
         throw new Error('100 000 timers ran and more are waiting: something re-arms itself for ever');
-      timers.delete(timer);
+      timers.remove(timer);
       now = Math.max(now, timer.at);
       timer.action();
       await settled();
@@ -89,7 +84,7 @@ function virtualClock(start: Date): VirtualClock {
     after(ms, action) {
       if (ms === Number.POSITIVE_INFINITY) return { cancel: () => undefined };
       order += 1;
-      const timer: VirtualTimer = { at: now + ms, order, action, cancel: () => void timers.delete(timer) };
+      const timer: VirtualTimer = { at: now + ms, order, place: -1, action, cancel: () => timers.remove(timer) };
       timers.add(timer);
       return timer;
     },
