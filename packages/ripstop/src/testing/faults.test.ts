@@ -160,20 +160,18 @@ describe('I20: faults', () => {
 
 describe('I20: what is wrapped', () => {
   test('keeps its name, its `this`, its arguments and its answer where nothing befalls it', async () => {
-    const model = {
-      name: 'small',
-      ask(question: string, times: number) {
-        return `${this.name} ${question} ${times}`;
-      },
-    };
-    model.ask = faults({ fail: { calls: [99] } }, virtualRuntime()).wrap(model.ask) as never;
+    function ask(this: { readonly name: string }, question: string, times: number): string {
+      return `${this.name} ${question} ${times}`;
+    }
+    const wrapped = faults({ fail: { calls: [99] } }, virtualRuntime()).wrap(ask);
+    const model = { name: 'small', ask: wrapped };
     expect(await model.ask('why', 2)).toBe('small why 2');
-    expect([model.ask.name, model.ask.length]).toEqual(['ask', 2]);
+    expect([wrapped.name, wrapped.length]).toEqual(['ask', 2]);
   });
 
   test('G10: hangs no longer than the context, the signal or the options with a signal that it is handed', async () => {
     const runtime = virtualRuntime();
-    const fetchLike = faults({ hang: {} }, runtime).wrap((..._: unknown[]) => paris());
+    const fetchLike = faults({ hang: {} }, runtime).wrap(async (...handed: unknown[]) => handed);
     const caller = new AbortController();
     const calls = [
       fetchLike(createContext({ signal: caller.signal }, runtime)),

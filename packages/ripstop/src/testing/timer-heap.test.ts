@@ -12,8 +12,8 @@ test('timers come out by time and then by order, whatever is taken out of the mi
     waiting.push(timer);
     if (random() < 0.6) {
       const [cancelled] = waiting.splice(Math.floor(random() * waiting.length), 1);
-      heap.remove(cancelled as HeapTimer);
-      heap.remove(cancelled as HeapTimer);
+      heap.remove(cancelled);
+      heap.remove(cancelled);
     }
   }
   waiting = waiting.sort((a, b) => a.at - b.at || a.order - b.order);
