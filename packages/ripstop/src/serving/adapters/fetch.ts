@@ -1,6 +1,8 @@
 /** Exchange handlers behind Web `Request` and `Response`: Deno, Bun, workers, and frameworks made of them. */
 import { type Runtime, systemRuntime } from '../../call/runtime.js';
 import { discardStream } from '../../call/stream.js';
+import { InvalidInputError } from '../../errors/input-errors.js';
+import { ModelError } from '../../errors/model-error.js';
 import { CancelledError } from '../../errors/rejections.js';
 import { Caller } from '../caller.js';
 import { requestCorrelationId } from '../correlation.js';
@@ -14,7 +16,10 @@ import {
   isBodiless,
   type RequestHeaders,
   type ResponseBody,
+  type ResponseHeaders,
+  splitTarget,
 } from '../exchange.js';
+import { type AppAround, belowBase, segmentsOf, withCorrelationId, withinLimit } from './app-around.js';
 
 type Stream = AsyncIterable<string | Uint8Array>;
 
@@ -22,6 +27,8 @@ type Stream = AsyncIterable<string | Uint8Array>;
 export interface FetchOptions {
   /** Tells what a handler's own errors mean. Default: one of its own. */
   readonly errorHandler?: ErrorHandler;
+  /** Where the handler is mounted: `/api/ai` is taken off every path. Default: `/`. */
+  readonly basePath?: string;
 }
 
 /** Never rejects: what goes wrong is an answer too. Time limits on slow bodies are the platform's. */
@@ -30,13 +37,33 @@ export function fetchHandler(
   options: FetchOptions = {},
   runtime: Runtime = systemRuntime,
 ): (request: Request) => Promise<Response> {
-  const errors = options.errorHandler ?? createErrorHandler({}, runtime);
-  return async (request) => {
-    const exchange = new FetchExchange(request);
-    const scope = { method: exchange.method, correlationId: requestCorrelationId(exchange.headers, runtime) };
+  const answer = fetchAnswerer(handler, options, runtime);
+  const segments = segmentsOf(options.basePath ?? '/');
+  return (request) => answer(request, { segments });
+}
+
+/** How a Web request came to us. */
+export interface FetchArrival extends AppAround {
+  /** Where the framework has them in a form that is cheaper to read. */
+  readonly headers?: RequestHeaders | undefined;
+  /** Reads the whole body, also after the framework has read it. */
+  readonly readAll?: (() => Promise<ArrayBuffer>) | undefined;
+  readonly remoteAddress?: string | undefined;
+}
+
+/** `fetchHandler` for frameworks that know more of a request than the request tells. */
+export function fetchAnswerer(
+  handler: ExchangeHandler,
+  { errorHandler }: FetchOptions,
+  runtime: Runtime,
+): (request: Request, arrival: FetchArrival) => Promise<Response> {
+  const errors = errorHandler ?? createErrorHandler({}, runtime);
+  return async (request, arrival) => {
+    const exchange = new FetchExchange(request, arrival);
     try {
       return toResponse(exchange, await handler(exchange));
     } catch (error) {
+      const scope = { method: exchange.method, correlationId: requestCorrelationId(exchange.headers, runtime) };
       return toResponse(exchange, errors.respond(error, scope));
     }
   };
@@ -47,17 +74,22 @@ class FetchExchange implements ExchangeRequest {
   readonly path: string;
   readonly query: string;
   readonly headers: RequestHeaders;
+  readonly remoteAddress: string | undefined;
   readonly caller: Caller = new Caller();
   private readonly request: Request;
+  private readonly readAll: () => Promise<ArrayBuffer>;
   private body: Promise<Uint8Array> | undefined = undefined;
 
-  constructor(request: Request) {
-    const { pathname, search } = new URL(request.url);
+  constructor(request: Request, arrival: FetchArrival) {
+    const { path, query } = splitTarget(request.url);
+    const headers = arrival.headers ?? Object.fromEntries(request.headers);
     this.request = request;
     this.method = request.method.toUpperCase();
-    this.path = pathname;
-    this.query = search.slice(1);
-    this.headers = Object.fromEntries(request.headers);
+    this.path = belowBase(path, arrival.segments ?? 0);
+    this.query = query;
+    this.headers = withCorrelationId(headers, arrival.correlationId);
+    this.remoteAddress = arrival.remoteAddress;
+    this.readAll = arrival.readAll ?? (() => request.arrayBuffer());
     const { signal } = request;
     if (signal.aborted) this.left(signal.reason);
     else signal.addEventListener('abort', () => this.left(signal.reason), { once: true });
@@ -72,12 +104,27 @@ class FetchExchange implements ExchangeRequest {
   }
 
   readBody(limitBytes: number): Promise<Uint8Array> {
-    this.body ??= this.collect(limitBytes);
+    this.body ??= this.read(limitBytes);
     return this.body;
   }
 
-  private async collect(limitBytes: number): Promise<Uint8Array> {
+  private async read(limitBytes: number): Promise<Uint8Array> {
     assertDeclaredLength(this.headers, limitBytes);
+    // A body of a stated length is no longer than that, so it can be read in one go.
+    const whole = this.request.bodyUsed || this.headers['content-length'] !== undefined;
+    try {
+      const bytes = whole ? new Uint8Array(await this.readAll()) : await this.collect(limitBytes);
+      if (this.caller.aborted) throw this.caller.reason;
+      return withinLimit(bytes, limitBytes);
+    } catch (error) {
+      if (this.caller.aborted) throw this.caller.reason;
+      throw ModelError.isInstance(error)
+        ? error
+        : new InvalidInputError('The request body broke off', { cause: error });
+    }
+  }
+
+  private async collect(limitBytes: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     const reader = this.request.body?.getReader();
@@ -94,12 +141,9 @@ class FetchExchange implements ExchangeRequest {
         }
         chunks.push(chunk);
       }
-    } catch (error) {
-      throw this.caller.aborted ? this.caller.reason : error;
     } finally {
       this.caller.removeEventListener('abort', leave);
     }
-    if (this.caller.aborted) throw this.caller.reason;
     return joined(chunks, length);
   }
 }
@@ -115,15 +159,22 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
 }
 
 function toResponse(exchange: FetchExchange, { status, headers, body }: ExchangeResponse): Response {
-  const lines = new Headers();
-  for (const [name, value] of Object.entries(headers)) {
-    for (const line of typeof value === 'string' ? [value] : value) lines.append(name, line);
-  }
+  const lines = headerLines(headers);
   const silent = exchange.method === 'HEAD' || isBodiless(status);
   if (!isStreamBody(body)) return new Response(silent ? null : body, { status, headers: lines });
   if (!silent) return new Response(readable(exchange, body), { status, headers: lines });
   discardStream(body);
   return new Response(null, { status, headers: lines });
+}
+
+/** A plain object where that is enough: some servers write one out without making a `Headers` of it. */
+function headerLines(headers: ResponseHeaders): Record<string, string> | Headers {
+  if (Object.values(headers).every((value) => typeof value === 'string')) return headers as Record<string, string>;
+  const lines = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    for (const line of typeof value === 'string' ? [value] : value) lines.append(name, line);
+  }
+  return lines;
 }
 
 /** Reads the source only when the client reads, and tells it to stop when the client leaves. */

@@ -12,13 +12,17 @@ import {
   type RequestHeaders,
   splitTarget,
 } from '../exchange.js';
+import { type AppAround, belowBase, withCorrelationId, withinLimit } from './app-around.js';
 
 export interface NodeExchangeOptions {
   readonly clock: Clock;
   readonly bodyTimeoutMs: number;
   /** Has the `100 Continue` that the client waits for been left to us? */
   readonly continueOnRead: 'yes' | 'no';
+  readonly around?: AppAround | undefined;
 }
+
+const nothingAround: AppAround = {};
 
 export class NodeExchange implements ExchangeRequest {
   readonly method: string;
@@ -37,10 +41,11 @@ export class NodeExchange implements ExchangeRequest {
 
   constructor(request: IncomingMessage, response: ServerResponse, options: NodeExchangeOptions) {
     const { path, query } = splitTarget(request.url ?? '/');
+    const { segments = 0, correlationId } = options.around ?? nothingAround;
     this.method = request.method ?? 'GET';
-    this.path = path;
+    this.path = segments === 0 ? path : belowBase(path, segments);
     this.query = query;
-    this.headers = request.headers as RequestHeaders;
+    this.headers = withCorrelationId(request.headers as RequestHeaders, correlationId);
     this.request = request;
     this.response = response;
     this.options = options;
@@ -101,6 +106,8 @@ export class NodeExchange implements ExchangeRequest {
     if (this.brokenBody !== undefined) throw this.brokenBody;
     if (this.caller.aborted) throw this.caller.reason;
     const { request, response, options } = this;
+    if (options.around?.body !== undefined) return withinLimit(options.around.body, limitBytes);
+    if (request.readableEnded) throw new Error('The request body was read before the handler could read it');
     if (options.continueOnRead === 'yes') response.writeContinue();
 
     const chunks: Uint8Array[] = [];

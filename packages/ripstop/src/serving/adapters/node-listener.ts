@@ -5,6 +5,7 @@ import { type Runtime, systemRuntime } from '../../call/runtime.js';
 import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler } from '../error-handler.js';
 import type { ExchangeHandler, ExchangeResponse } from '../exchange.js';
+import type { AppAround } from './app-around.js';
 import { NodeExchange } from './node-exchange.js';
 import { LiveExchanges } from './node-live.js';
 import { send } from './node-send.js';
@@ -46,10 +47,16 @@ export function nodeListener(
   runtime: Runtime = systemRuntime,
 ): NodeListener {
   const answer = createAnswerer(handler, new LiveExchanges(), options, runtime);
-  return (request, response) => answer(request, response, 'no');
+  return (request, response) => answer(request, response, { continueOnRead: 'no' });
 }
 
-export type Answerer = (request: IncomingMessage, response: ServerResponse, continueOnRead: 'yes' | 'no') => void;
+/** How a request came to us. */
+export interface Arrival {
+  readonly continueOnRead: 'yes' | 'no';
+  readonly around?: AppAround | undefined;
+}
+
+export type Answerer = (request: IncomingMessage, response: ServerResponse, arrival: Arrival) => void;
 
 /** Answers one request; while that lasts it is among the live ones. */
 export function createAnswerer(
@@ -94,8 +101,8 @@ export function createAnswerer(
     for (const end of ['end', 'close']) request.once(end, () => timer.cancel());
   }
 
-  return (request, response, continueOnRead) => {
-    const exchange = new NodeExchange(request, response, { clock, bodyTimeoutMs, continueOnRead });
+  return (request, response, { continueOnRead, around }) => {
+    const exchange = new NodeExchange(request, response, { clock, bodyTimeoutMs, continueOnRead, around });
     live.add(exchange);
     response.once('finish', () => linger(request));
     answer(exchange).catch((error: unknown) => {

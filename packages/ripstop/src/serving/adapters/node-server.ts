@@ -84,7 +84,7 @@ export async function serve(
   const live = new LiveExchanges();
   const answer = createAnswerer(handler, live, { ...rest, errorHandler: errors }, runtime);
   const take = (continueOnRead: 'yes' | 'no') => (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response, continueOnRead);
+    answer(request, response, { continueOnRead });
   };
 
   const server = createServer({
