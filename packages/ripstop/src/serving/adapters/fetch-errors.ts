@@ -1,7 +1,7 @@
 /** Our error handling around a handler of Web requests: Next.js route handlers, `Bun.serve`, Deno, workers. */
 import { type Runtime, systemRuntime } from '../../call/runtime.js';
-import type { ExchangeResponse } from '../exchange.js';
 import { AppErrors, type ErrorHandlingOptions, unlessGone } from './error-handling.js';
+import { errorAsResponse } from './fetch-response.js';
 
 /** A handler of Web requests, and what its platform gives it besides. */
 export type WebHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Response | Promise<Response>;
@@ -25,14 +25,9 @@ export function withErrors<Rest extends unknown[]>(
       if (steersNext(error)) throw error;
       const asked = { key: request, method: request.method, headers };
       const meant = unlessGone(error, request.signal.aborted ? 'gone' : 'here');
-      return asResponse(errors.answer(meant, asked));
+      return errorAsResponse(errors.answer(meant, asked));
     }
   };
-}
-
-/** The whole answer to an error as a Web `Response`. */
-export function asResponse({ status, headers, body }: ExchangeResponse): Response {
-  return new Response(body as string, { status, headers: headers as Record<string, string> });
 }
 
 function labelled(response: Response, correlationId: string): Response {

@@ -129,7 +129,7 @@ describe('streams', () => {
     }
     const response = await adapt(() => Promise.resolve(respond(200, {}, breaking())))(request());
     expect(response.status).toBe(200);
-    await expect(response.text()).rejects.toThrowError('broken');
+    await expect(response.text()).rejects.toMatchObject({ errorType: 'internal_error', cause: { message: 'broken' } });
   });
 
   test('are stopped unread where the answer has no body', async () => {

@@ -12,7 +12,7 @@ import {
   unlessGone,
 } from './error-handling.js';
 import { type FetchOptions, fetchAnswerer } from './fetch.js';
-import { asResponse } from './fetch-errors.js';
+import { errorAsResponse } from './fetch-response.js';
 
 export type { ErrorHandlingOptions } from './error-handling.js';
 
@@ -55,14 +55,14 @@ export function errorHandler(options: ErrorHandlingOptions = {}, runtime: Runtim
   const errors = new AppErrors(options, runtime);
   return (error, c) => {
     const meant = unlessGone(error, c.req.raw.signal.aborted ? 'gone' : 'here');
-    return asResponse(errors.answer(meant, describe(c)));
+    return errorAsResponse(errors.answer(meant, describe(c)));
   };
 }
 
 /** A path that the app has nothing at is a 404 of ours: `app.notFound(notFound())`. */
 export function notFound(options: ErrorHandlingOptions = {}, runtime: Runtime = systemRuntime): NotFoundHandler {
   const errors = new AppErrors(options, runtime);
-  return (c) => asResponse(errors.answer(nothingHere(), describe(c)));
+  return (c) => errorAsResponse(errors.answer(nothingHere(), describe(c)));
 }
 
 /** The correlation id of a request that `requestContext` or the error handling has seen. */
