@@ -3,6 +3,7 @@ import { type AbortListener, type Call, CallScope, type ContextOptions } from '.
 import { type CallerSignal, listen, stopListening } from './caller-signal.js';
 import { expire } from './completed-first.js';
 import { newCorrelationId } from './correlation-id.js';
+import { errorContext } from './error-context.js';
 import type { CallEvent } from './events.js';
 import { assertPositive } from './options.js';
 import { type Runtime, systemRuntime, type Timer } from './runtime.js';
@@ -44,7 +45,7 @@ export class RootScope extends CallScope {
   }
 
   override get correlationId(): string {
-    this.id ??= this.parent?.correlationId ?? newCorrelationId(this.runtime);
+    this.id ??= this.parent?.correlationId ?? errorContext.current().correlationId ?? newCorrelationId(this.runtime);
     return this.id;
   }
 

@@ -1,4 +1,5 @@
 /** Clock and chance. This is the only file that touches the real ones; everything else is handed a Runtime. */
+import { bound, inside } from './async-storage.js';
 import { createEvents, type Events } from './events.js';
 
 /** Where time comes from. */
@@ -51,11 +52,12 @@ class Lane {
 
   constructor(delayMs: number) {
     this.delayMs = delayMs;
-    this.handle = setTimeout(() => this.fire(), delayMs);
+    // A lane outlives whoever asked for its first timer, and must not carry that one's surroundings to the others.
+    this.handle = inside(undefined, () => setTimeout(() => this.fire(), delayMs));
   }
 
   add(action: () => void): Timer {
-    const timer = new LaneTimer(this, Math.ceil(performance.now() + this.delayMs), action, this.tail);
+    const timer = new LaneTimer(this, Math.ceil(performance.now() + this.delayMs), bound(action), this.tail);
     if (this.tail === undefined) {
       this.head = timer;
       this.handle.ref?.();

@@ -10,6 +10,8 @@ export type StreamEnd =
 export interface StreamWatcher {
   /** Whose abort ends the stream, whether or not its source notices. */
   readonly attempt?: CallScope;
+  /** Runs each step of the stream: in the surroundings that it was made in, say. Default: as its reader does. */
+  readonly step?: <T>(advance: () => T) => T;
   /** Called for every item, before its reader gets it. */
   item?(): void;
   /** Called once, at the end. */
@@ -46,7 +48,7 @@ export function watchStream<S>(stream: S & AsyncStream, watcher: StreamWatcher):
       const member: unknown = Reflect.get(stream, property, stream);
       if (typeof member !== 'function') return member;
       if (property === Symbol.asyncIterator) {
-        return () => watchIterator(begin(stream, ended), watcher, ended);
+        return () => watchIterator(begin(stream, watcher, ended), watcher, ended);
       }
       // An async generator is its own iterator, and may be driven without asking for one.
       if (property === 'next' || property === 'return' || property === 'throw') {
@@ -59,14 +61,20 @@ export function watchStream<S>(stream: S & AsyncStream, watcher: StreamWatcher):
   });
 }
 
-function begin(stream: AsyncStream, ended: (end: StreamEnd) => void): AsyncIterator<unknown> {
+function begin(
+  stream: AsyncStream,
+  { step = asItIs }: StreamWatcher,
+  ended: (end: StreamEnd) => void,
+): AsyncIterator<unknown> {
   try {
-    return stream[Symbol.asyncIterator]();
+    return step(() => stream[Symbol.asyncIterator]());
   } catch (error) {
     ended({ kind: 'failed', error });
     throw error;
   }
 }
+
+const asItIs = <T>(advance: () => T): T => advance();
 
 /** Tells a stream that nobody will read it: it came too late. Whether it hears that is its own business. */
 export function discardStream(stream: AsyncStream): void {
@@ -87,9 +95,10 @@ function watchIterator(
   watcher: StreamWatcher,
   ended: (end: StreamEnd) => void,
 ): AsyncIterableIterator<unknown> {
+  const { step: inPlace = asItIs } = watcher;
   const step = async (advance: () => Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
     try {
-      const result = await orAbort(advance, watcher.attempt);
+      const result = await orAbort(() => inPlace(advance), watcher.attempt);
       if (result.done) ended({ kind: 'completed' });
       else watcher.item?.();
       return result;
@@ -104,12 +113,12 @@ function watchIterator(
     next: (...value) => step(() => source.next(...value)),
     async return(value) {
       ended({ kind: 'returned' });
-      return (await source.return?.(value)) ?? { done: true, value };
+      return (await inPlace(() => source.return?.(value))) ?? { done: true, value };
     },
     async throw(error) {
       ended({ kind: 'failed', error });
       if (source.throw === undefined) throw error;
-      return source.throw(error);
+      return inPlace(() => source.throw?.(error) ?? Promise.reject(error));
     },
     [Symbol.asyncIterator]() {
       return this;
@@ -122,12 +131,13 @@ function watchWebStream(
   watcher: StreamWatcher,
   ended: (end: StreamEnd) => void,
 ): ReadableStream<unknown> {
+  const { step = asItIs } = watcher;
   const reader = stream.getReader();
   return new ReadableStream<unknown>(
     {
       async pull(controller) {
         try {
-          const { done, value } = await orAbort(() => reader.read(), watcher.attempt);
+          const { done, value } = await orAbort(() => step(() => reader.read()), watcher.attempt);
           if (done) {
             ended({ kind: 'completed' });
             controller.close();

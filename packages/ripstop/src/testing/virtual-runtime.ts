@@ -84,7 +84,13 @@ function virtualClock(start: Date): VirtualClock {
     after(ms, action) {
       if (ms === Number.POSITIVE_INFINITY) return { cancel: () => undefined };
       order += 1;
-      const timer: VirtualTimer = { at: now + ms, order, place: -1, action, cancel: () => timers.remove(timer) };
+      const timer: VirtualTimer = {
+        at: now + ms,
+        order,
+        place: -1,
+        action: bound(action),
+        cancel: () => timers.remove(timer),
+      };
       timers.add(timer);
       return timer;
     },
