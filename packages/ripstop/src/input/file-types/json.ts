@@ -1,0 +1,23 @@
+/** JSON as a file: RFC 8259, never parsed, since a few bytes of JSON may be many bytes of objects. */
+import { assertJsonText } from '../json-limits.js';
+import { faultOf, syntaxErrorAt } from '../json-syntax.js';
+import { fault, type FileBytes } from './file-bytes.js';
+
+/** Is it one JSON value? */
+export function isJson(file: FileBytes): boolean {
+  return syntaxErrorAt(textOf(file)) === undefined;
+}
+
+/** @throws InvalidInputError 400 where it is none, or nested too deep for those who will read it. */
+export function assertJson(file: FileBytes): void {
+  const text = textOf(file);
+  assertJsonText(text, { maxFields: Number.POSITIVE_INFINITY });
+  if (syntaxErrorAt(text) === undefined) return;
+  const { what, line, column } = faultOf(text);
+  throw fault(`the JSON ${what} at line ${line}, column ${column}`);
+}
+
+/** Without its byte order mark. */
+function textOf({ bytes }: FileBytes): string {
+  return new TextDecoder().decode(bytes);
+}
