@@ -94,19 +94,19 @@ test('the limit on tokens goes where the request has it', async () => {
 test('a correlation id is forwarded, and one that is none is not', async () => {
   const { model, server } = await modelOn([{ kind: 'json', body: chatAnswer('ok') }]);
   await model.generate('Hi', { correlationId: 'call-1' });
-
-  test('the correlation id of the request around a call is forwarded, whole or as a stream', async () => {
-    const answer = { kind: 'json', body: chatAnswer('ok') } as const;
-    const { model, server } = await modelOn([answer, answer, answer]);
-    await errorContext.run({ correlationId: 'req-1' }, async () => {
-      await model.generate('Hi');
-      await model.generate('Hi', { correlationId: 'given' });
-      await toEnd(model.stream('Hi'));
-    });
-    expect(server.requests.map(({ headers }) => headers['x-correlation-id'])).toEqual(['req-1', 'given', 'req-1']);
-  });
   await model.generate('Hi', { correlationId: 'a\r\nx-evil: 1' });
   expect(server.requests.map(({ headers }) => headers['x-correlation-id'])).toEqual(['call-1', undefined]);
+});
+
+test('the correlation id of the request around a call is forwarded, whole or as a stream', async () => {
+  const answer = { kind: 'json', body: chatAnswer('ok') } as const;
+  const { model, server } = await modelOn([answer, answer, answer]);
+  await errorContext.run({ correlationId: 'req-1' }, async () => {
+    await model.generate('Hi');
+    await model.generate('Hi', { correlationId: 'given' });
+    await toEnd(model.stream('Hi'));
+  });
+  expect(server.requests.map(({ headers }) => headers['x-correlation-id'])).toEqual(['req-1', 'given', 'req-1']);
 });
 
 test('own headers win, and a query in the base URL stays', async () => {
