@@ -5,13 +5,14 @@ import { createChute } from 'ripstop/serving';
 import { z } from 'zod';
 
 // snippet: chute
-const chute = createChute({ name: 'greeter' }).cord('/greet', {
-  input: z.object({ name: z.string().min(1), times: z.number().int().min(1).max(5).default(1) }),
-  handler: async function* ({ input }) {
+const chute = createChute({ name: 'greeter' }).cord(
+  'greet',
+  { input: z.object({ name: z.string().min(1), times: z.number().int().min(1).max(5).default(1) }) },
+  async function* ({ input }) {
     if (input.name === 'everybody') throw new ModelOverloadedError(undefined, { retryAfterMs: 2_000 });
     for (let time = 1; time <= input.times; time += 1) yield { delta: `Hello ${input.name}! ` };
   },
-});
+);
 await chute.start();
 const server = await serve(chute.handle, { port: 0 });
 // end of snippet

@@ -19,10 +19,10 @@ const input = z.looseObject({
 
 /** `POST /v1/chat/completions`: OpenAI's chat, whole or as a stream, from the chain that the request names. */
 export function addChatCompletions(chute: Chute<object>, chains: Chains, { clock, random, events }: Runtime): void {
-  chute.cord('/v1/chat/completions', {
-    dialect: 'openai',
-    input,
-    handler: async ({ input: { model, stream, ...request }, context, reply }) => {
+  chute.cord(
+    'chat_completions',
+    { path: '/v1/chat/completions', dialect: 'openai', input },
+    async ({ input: { model, stream, ...request }, context, reply }) => {
       const chain = chains.get(model);
       const created = Math.floor(clock.date().getTime() / 1000);
       const id = `chatcmpl-${newCorrelationId({ clock, random, events })}`;
@@ -35,7 +35,7 @@ export function addChatCompletions(chute: Chute<object>, chains: Chains, { clock
       const { deltas, upstream } = await chain.stream(request, options);
       return chunks(deltas, chunkMaker({ id, created, model: upstream }, usage));
     },
-  });
+  );
 }
 
 async function* chunks(

@@ -18,20 +18,17 @@ type Call = CordCall<object, z.output<typeof input>>;
 
 /** The guide's cord `POST /generate` (R103), whole or as a native stream. */
 export function addGenerate(chute: Chute<object>, chains: Chains, runtime: Runtime): void {
-  chute.cord('/generate', {
-    input,
-    handler: async (call) => {
-      const { prompt, max_tokens: maxTokens, temperature, model, stream } = call.input;
-      const chain = chains.get(model);
-      const options = { maxTokens, temperature, timeoutMs: chain.totalMs, context: call.context };
-      const asked = asModel(chain, call);
-      try {
-        if (stream) return events(safeGenerateStream(asked, prompt, options, runtime));
-        return await safeGenerate(asked, prompt, options, runtime);
-      } catch (error) {
-        throw unexpected(error);
-      }
-    },
+  chute.cord('generate', { input }, async (call) => {
+    const { prompt, max_tokens: maxTokens, temperature, model, stream } = call.input;
+    const chain = chains.get(model);
+    const options = { maxTokens, temperature, timeoutMs: chain.totalMs, context: call.context };
+    const asked = asModel(chain, call);
+    try {
+      if (stream) return events(safeGenerateStream(asked, prompt, options, runtime));
+      return await safeGenerate(asked, prompt, options, runtime);
+    } catch (error) {
+      throw unexpected(error);
+    }
   });
 }
 

@@ -12,34 +12,28 @@ const json = { 'content-type': 'application/json; charset=utf-8', 'cache-control
 
 /** `/livez`: the process answers. `/readyz`: send it traffic. `/health`: the guide's aggregate, with what each upstream is like. */
 export function addHealth(chute: Chute<object>, chains: Chains, standing: Standing, { clock }: Runtime): void {
-  chute.cord('/livez', { method: 'GET', handler: () => ({ status: 'ok' }) });
+  chute.cord('livez', { method: 'GET' }, () => ({ status: 'ok' }));
 
-  chute.cord('/readyz', {
-    method: 'GET',
-    handler: () => {
-      if (standing.draining)
-        throw new ModelOverloadedError('The service is stopping', { details: { reason: 'draining' } });
-      if (!chains.all().some((chain) => chain.usable())) {
-        throw new ModelLoadingError('No model can answer yet', { retryAfterMs: 1_000 });
-      }
-      return { status: 'ready' };
-    },
+  chute.cord('readyz', { method: 'GET' }, () => {
+    if (standing.draining)
+      throw new ModelOverloadedError('The service is stopping', { details: { reason: 'draining' } });
+    if (!chains.all().some((chain) => chain.usable())) {
+      throw new ModelLoadingError('No model can answer yet', { retryAfterMs: 1_000 });
+    }
+    return { status: 'ready' };
   });
 
-  chute.cord('/health', {
-    method: 'GET',
-    handler: () => {
-      const timestamp = clock.date().toISOString();
-      const states = chains.upstreams();
-      const critical_failures = chains
-        .all()
-        .filter((chain) => !chain.usable())
-        .map(({ name }) => name);
-      const overall_status = overall(states, critical_failures);
-      const checks = Object.fromEntries(states.map((state) => [state.name, check(state, timestamp)]));
-      const body = { overall_status, checks, critical_failures, timestamp };
-      return respond(overall_status === 'critical' ? 503 : 200, json, JSON.stringify(body));
-    },
+  chute.cord('health', { method: 'GET' }, () => {
+    const timestamp = clock.date().toISOString();
+    const states = chains.upstreams();
+    const critical_failures = chains
+      .all()
+      .filter((chain) => !chain.usable())
+      .map(({ name }) => name);
+    const overall_status = overall(states, critical_failures);
+    const checks = Object.fromEntries(states.map((state) => [state.name, check(state, timestamp)]));
+    const body = { overall_status, checks, critical_failures, timestamp };
+    return respond(overall_status === 'critical' ? 503 : 200, json, JSON.stringify(body));
   });
 }
 

@@ -4,11 +4,8 @@ import { version } from '../version.js';
 
 /** `GET /`: the start page. */
 export function addPage(chute: Chute<object>): void {
-  chute.cord('/', {
-    method: 'GET',
-    handler: () => {
-      const { html, headers } = startPage(version);
-      return respond(200, headers, html);
-    },
+  chute.cord('page', { path: '/', method: 'GET' }, () => {
+    const { html, headers } = startPage(version);
+    return respond(200, headers, html);
   });
 }

@@ -8,7 +8,7 @@ import { createChute } from './chute.js';
 import type { CordCall, CordOptions } from './cord.js';
 import { respond } from './exchange.js';
 import type { Logger } from './logger.js';
-import type { RequestSummary } from './request.js';
+import type { RequestSummary } from './request-summary.js';
 
 type State = Record<string, unknown>;
 type Handler = CordOptions<State>['handler'];
@@ -18,7 +18,7 @@ const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () 
 function streaming(handler: Handler, options: Partial<CordOptions<State>> = {}, runtime = virtualRuntime()) {
   const summaries: RequestSummary[] = [];
   const chute = createChute({ name: 'test', logger: quiet, onRequest: (summary) => summaries.push(summary) }, runtime);
-  chute.cord('/s', { method: 'GET', ...options, handler });
+  chute.cord('s', { method: 'GET', ...options }, handler);
   const handle = fetchHandler(chute.handle, {}, runtime);
   const get = (init: RequestInit = {}): Promise<Response> => handle(new Request('http://127.0.0.1/s', init));
   return { summaries, get, runtime };

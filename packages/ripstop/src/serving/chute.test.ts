@@ -9,10 +9,12 @@ import { ModelOverloadedError } from '../errors/rejections.js';
 import { InferenceTimeoutError, OutOfMemoryError, UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { fetchHandler } from './adapters/fetch.js';
-import { type Chute, type ChuteOptions, createChute } from './chute.js';
+import { createChute } from './chute.js';
+import type { Chute } from './chute-interface.js';
+import type { ChuteOptions } from './chute-options.js';
 import { respond } from './exchange.js';
 import type { Logger } from './logger.js';
-import type { RequestSummary } from './request.js';
+import type { RequestSummary } from './request-summary.js';
 
 const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -50,7 +52,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   };
 
   test.each(Object.entries(schemas))('%s: the handler gets what the schema made of it', async (_name, input) => {
-    const chute = service().cord('/generate', { input, handler: ({ input }) => input }) as Service;
+    const chute = service().cord('generate', { input }, ({ input }) => input) as Service;
     const response = await chute.send('POST', '/generate', { body: '{"prompt":"hi"}' });
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
@@ -60,7 +62,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   test.each(Object.entries(schemas))(
     'R87 R21 D13 %s: what does not fit is a 422 with its fields',
     async (_name, input) => {
-      const chute = service().cord('/generate', { input, handler: ({ input }) => input }) as Service;
+      const chute = service().cord('generate', { input }, ({ input }) => input) as Service;
       const response = await chute.send('POST', '/generate', { body: '{"prompt":1234,"max_tokens":"hunter2"}' });
       expect(response.status).toBe(422);
       const body = await json(response);
@@ -72,21 +74,19 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
 
   test('the type of the input comes from the schema, that of the state from the chute', () => {
     createChute({ name: 'typed', state: { model: 'm' }, logger: quiet })
-      .cord('/a', {
-        input: z.object({ prompt: z.string(), n: z.coerce.number() }),
-        handler: ({ input, state }) => {
-          expectTypeOf(input).toEqualTypeOf<{ prompt: string; n: number }>();
-          expectTypeOf(state).toEqualTypeOf<{ model: string }>();
-        },
+      .cord('a', { input: z.object({ prompt: z.string(), n: z.coerce.number() }) }, ({ input, state }) => {
+        expectTypeOf(input).toEqualTypeOf<{ prompt: string; n: number }>();
+        expectTypeOf(state).toEqualTypeOf<{ model: string }>();
       })
-      .cord('/b', { handler: ({ input }) => expectTypeOf(input).toBeUnknown() });
+      .cord('b', {}, ({ input }) => expectTypeOf(input).toBeUnknown());
   });
 
   test('R22 D12: nested paths are joined by arrows, the root is (root)', async () => {
-    const chute = service().cord('/g', {
-      input: z.object({ messages: z.array(z.object({ content: z.string() })) }),
-      handler: () => 1,
-    }) as Service;
+    const chute = service().cord(
+      'g',
+      { input: z.object({ messages: z.array(z.object({ content: z.string() })) }) },
+      () => 1,
+    ) as Service;
     const nested = await chute.send('POST', '/g', { body: '{"messages":[{"content":"a"},{}]}' });
     expect(await json(nested)).toMatchObject({
       field_errors: { 'messages -> 1 -> content': [expect.any(String)] },
@@ -97,7 +97,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   });
 
   test('D13: of a thousand issues fifty are told and all counted', async () => {
-    const chute = service().cord('/g', { input: z.array(z.string()), handler: () => 1 }) as Service;
+    const chute = service().cord('g', { input: z.array(z.string()) }, () => 1) as Service;
     const response = await chute.send('POST', '/g', { body: JSON.stringify(Array.from({ length: 1_000 }, () => 1)) });
     const body = await json(response);
     expect(body['fields']).toHaveLength(50);
@@ -105,11 +105,11 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   });
 
   test('D120: a GET cord is a GET endpoint, and its input is the query', async () => {
-    const chute = service().cord('/search', {
-      method: 'GET',
-      input: z.object({ q: z.string(), n: z.coerce.number(), tag: z.array(z.string()) }),
-      handler: ({ input }) => input,
-    }) as Service;
+    const chute = service().cord(
+      'search',
+      { method: 'GET', input: z.object({ q: z.string(), n: z.coerce.number(), tag: z.array(z.string()) }) },
+      ({ input }) => input,
+    ) as Service;
     const response = await chute.send('GET', '/search?q=a%20b&n=3&tag=x&tag=y');
     expect(await json(response)).toEqual({ q: 'a b', n: 3, tag: ['x', 'y'] });
     expect((await chute.send('GET', '/search?q=a')).status).toBe(422);
@@ -117,7 +117,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   });
 
   test('without a schema the input is the parsed body, and an empty body is none', async () => {
-    const chute = service().cord('/echo', { handler: ({ input }) => ({ input: input ?? 'none' }) }) as Service;
+    const chute = service().cord('echo', {}, ({ input }) => ({ input: input ?? 'none' })) as Service;
     expect(await json(await chute.send('POST', '/echo', { body: '[1]' }))).toEqual({ input: [1] });
     expect(await json(await chute.send('POST', '/echo'))).toEqual({ input: 'none' });
   });
@@ -127,19 +127,19 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
     const broken = z.string().transform(() => {
       throw new TypeError('schema bug');
     });
-    const chute = service().cord('/late', { input: late, handler: () => 1 }) as Service;
-    chute.cord('/broken', { input: broken, handler: () => 1 });
+    const chute = service().cord('late', { input: late }, () => 1) as Service;
+    chute.cord('broken', { input: broken }, () => 1);
     expect((await chute.send('POST', '/late', { body: '{"a":"x"}' })).status).toBe(422);
     expect((await chute.send('POST', '/broken', { body: '"x"' })).status).toBe(500);
   });
 });
 
 describe('R90 D62: bodies that cannot be read', () => {
-  const chute = service().cord('/g', {
-    input: z.object({ prompt: z.string() }),
-    bodyLimitBytes: 100,
-    handler: ({ input }) => input,
-  }) as Service;
+  const chute = service().cord(
+    'g',
+    { input: z.object({ prompt: z.string() }), bodyLimitBytes: 100 },
+    ({ input }) => input,
+  ) as Service;
 
   test.each([
     ['broken JSON', '{"prompt": "hunter2"', {}, 400],
@@ -173,9 +173,13 @@ describe('R90 D62: bodies that cannot be read', () => {
 
 describe('routes', () => {
   const chute = service()
-    .cord('/thing', { method: 'GET', handler: () => ({ ok: true }) })
-    .cord('/thing', { method: 'POST', handler: () => ({ made: true }) })
-    .cord('/v1/models/:id', { method: 'GET', dialect: 'openai', handler: ({ params }) => params }) as Service;
+    .cord('thing', { method: 'GET' }, () => ({ ok: true }))
+    .cord('make_thing', { path: '/thing', method: 'POST' }, () => ({ made: true }))
+    .cord(
+      'v1_models_id',
+      { path: '/v1/models/:id', method: 'GET', dialect: 'openai' },
+      ({ params }) => params,
+    ) as Service;
 
   test('D62: an unknown path is 404 in the envelope', async () => {
     const response = await chute.send('GET', '/nowhere');
@@ -217,8 +221,8 @@ describe('routes', () => {
   });
 
   test('a cord that cannot be stops the start', () => {
-    expect(() => chute.cord('/thing', { handler: () => 1 })).toThrowError('POST /thing is already taken');
-    expect(() => chute.cord('/x', { bodyLimitBytes: 0, handler: () => 1 })).toThrowError('bodyLimitBytes');
+    expect(() => chute.cord('again', { path: '/thing' }, () => 1)).toThrowError('POST /thing is already taken');
+    expect(() => chute.cord('x', { bodyLimitBytes: 0 }, () => 1)).toThrowError('bodyLimitBytes');
     expect(() => createChute({ name: 'x', heartbeatMs: -1 })).toThrowError('heartbeatMs');
   });
 });
@@ -231,10 +235,8 @@ describe('R81 R86: what handlers throw', () => {
     ['R92 D4', () => new Error('password is hunter2'), 500],
     ['R92', () => 'hunter2', 500],
   ])('%s', async (_row, failure, status) => {
-    const chute = service().cord('/g', {
-      handler: () => {
-        throw failure();
-      },
+    const chute = service().cord('g', {}, () => {
+      throw failure();
     }) as Service;
     const response = await chute.send('POST', '/g');
     expect(response.status).toBe(status);
@@ -243,23 +245,20 @@ describe('R81 R86: what handlers throw', () => {
   });
 
   test('D62: the application’s own output that fails a schema is not the caller’s 422', async () => {
-    const chute = service().cord('/zod', { handler: () => z.string().parse(42) }) as Service;
-    chute.cord('/valibot', { handler: () => v.parse(v.string(), 42) });
-    chute.cord('/arktype', { handler: () => type('string').assert(42) });
+    const chute = service().cord('zod', {}, () => z.string().parse(42)) as Service;
+    chute.cord('valibot', {}, () => v.parse(v.string(), 42));
+    chute.cord('arktype', {}, () => type('string').assert(42));
     for (const path of ['/zod', '/valibot', '/arktype']) expect((await chute.send('POST', path)).status).toBe(500);
   });
 
   test('a value that is no JSON is our fault', async () => {
-    const chute = service().cord('/g', { handler: () => ({ n: 1n }) }) as Service;
+    const chute = service().cord('g', {}, () => ({ n: 1n })) as Service;
     expect((await chute.send('POST', '/g')).status).toBe(500);
   });
 
   test('D122: under the chutes profile a client fault is 400 and capacity 429', async () => {
-    const chute = service({ profile: 'chutes' }).cord('/g', {
-      input: z.string(),
-      handler: () => {
-        throw new ModelOverloadedError(undefined, { retryAfterMs: 1_000 });
-      },
+    const chute = service({ profile: 'chutes' }).cord('g', { input: z.string() }, () => {
+      throw new ModelOverloadedError(undefined, { retryAfterMs: 1_000 });
     }) as Service;
     expect((await chute.send('POST', '/g', { body: '1' })).status).toBe(400);
     const busy = await chute.send('POST', '/g', { body: '"x"' });
@@ -270,14 +269,12 @@ describe('R81 R86: what handlers throw', () => {
 
 describe('answers', () => {
   test('status, headers and notes of the reply hold for values and for errors', async () => {
-    const chute = service().cord('/g', {
-      handler: ({ input, reply }) => {
-        reply.status = 201;
-        reply.headers['x-ripstop-model'] = 'small';
-        reply.notes['model'] = 'small';
-        if (input === 'fail') throw new UpstreamUnavailableError();
-        return { ok: true };
-      },
+    const chute = service().cord('g', {}, ({ input, reply }) => {
+      reply.status = 201;
+      reply.headers['x-ripstop-model'] = 'small';
+      reply.notes['model'] = 'small';
+      if (input === 'fail') throw new UpstreamUnavailableError();
+      return { ok: true };
     }) as Service;
     const good = await chute.send('POST', '/g', { body: '"x"' });
     expect([good.status, good.headers.get('x-ripstop-model')]).toEqual([201, 'small']);
@@ -291,9 +288,9 @@ describe('answers', () => {
 
   test('respond() is sent as it is, nothing is 204, and an object that looks like an answer is JSON', async () => {
     const chute = service()
-      .cord('/page', { method: 'GET', handler: () => respond(418, { 'content-type': 'text/html' }, '<p>') })
-      .cord('/none', { handler: () => undefined })
-      .cord('/shape', { handler: () => ({ status: 500, headers: {}, body: 'x' }) }) as Service;
+      .cord('page', { method: 'GET' }, () => respond(418, { 'content-type': 'text/html' }, '<p>'))
+      .cord('none', {}, () => undefined)
+      .cord('shape', {}, () => ({ status: 500, headers: {}, body: 'x' })) as Service;
     const page = await chute.send('GET', '/page');
     expect([page.status, page.headers.get('content-type'), await page.text()]).toEqual([418, 'text/html', '<p>']);
     expect(page.headers.get('x-correlation-id')).not.toBeNull();
@@ -305,11 +302,9 @@ describe('answers', () => {
   test('R84 D60: every answer carries the correlation id, and the handler’s log lines too', async () => {
     const lines: Record<string, unknown>[] = [];
     const logger = { ...quiet, info: (fields: object) => void lines.push(fields as Record<string, unknown>) };
-    const chute = service({ logger }).cord('/g', {
-      handler: ({ log, context }) => {
-        log.info({ step: 1 }, 'working');
-        return context.correlationId;
-      },
+    const chute = service({ logger }).cord('g', {}, ({ log, context }) => {
+      log.info({ step: 1 }, 'working');
+      return context.correlationId;
     }) as Service;
     const response = await chute.send('POST', '/g', { headers: { 'x-request-id': 'ticket-7' } });
     expect(response.headers.get('x-correlation-id')).toBe('ticket-7');
@@ -324,11 +319,9 @@ describe('answers', () => {
 
   test('R82 R85 D65: a summary has the route and monotonic milliseconds, and nothing of the person who asked', async () => {
     const runtime = virtualRuntime();
-    const chute = service({}, runtime).cord('/users/:id', {
-      handler: async ({ context }) => {
-        await sleep(runtime.clock, 250, context);
-        return 'fine';
-      },
+    const chute = service({}, runtime).cord('users_id', { path: '/users/:id' }, async ({ context }) => {
+      await sleep(runtime.clock, 250, context);
+      return 'fine';
     }) as Service;
     const pending = chute.send('POST', '/users/jane', { headers: { 'user-agent': 'janes-laptop' } });
     await runtime.clock.advance(250);
@@ -341,7 +334,7 @@ describe('answers', () => {
     const onRequest = (): never => {
       throw new Error('metrics down');
     };
-    const chute = service({ onRequest }).cord('/g', { handler: () => 'fine' }) as Service;
+    const chute = service({ onRequest }).cord('g', {}, () => 'fine') as Service;
     expect((await chute.send('POST', '/g')).status).toBe(200);
   });
 });
@@ -353,8 +346,8 @@ describe('guards', () => {
       if (request.headers['authorization'] !== 'Bearer k') throw new AuthenticationError();
     },
   })
-    .cord('/private/:id', { handler: () => 'secret' })
-    .cord('/open', { guard: () => undefined, handler: () => 'open' }) as Service;
+    .cord('private_id', { path: '/private/:id' }, () => 'secret')
+    .cord('open', { guard: () => undefined }, () => 'open') as Service;
 
   test('refuse before the body is read, in the dialect of the route', async () => {
     const response = await chute.send('POST', '/private/1', { body: 'not even JSON' });
@@ -386,11 +379,9 @@ describe('guards', () => {
 describe('deadlines', () => {
   const hanging = (runtime = virtualRuntime(), options: Partial<ChuteOptions> = {}) => ({
     runtime,
-    chute: service(options, runtime).cord('/g', {
-      handler: async ({ context }) => {
-        await sleep(runtime.clock, 60_000, context);
-        return 'late';
-      },
+    chute: service(options, runtime).cord('g', {}, async ({ context }) => {
+      await sleep(runtime.clock, 60_000, context);
+      return 'late';
     }) as Service,
   });
 
@@ -408,9 +399,7 @@ describe('deadlines', () => {
 
   test('a handler that never looks at its signal is answered for all the same', async () => {
     const runtime = virtualRuntime();
-    const chute = service({ deadlineMs: 100 }, runtime).cord('/g', {
-      handler: () => new Promise(() => undefined),
-    }) as Service;
+    const chute = service({ deadlineMs: 100 }, runtime).cord('g', {}, () => new Promise(() => undefined)) as Service;
     const pending = chute.send('POST', '/g');
     await runtime.clock.advance(100);
     expect((await pending).status).toBe(504);
@@ -421,7 +410,7 @@ describe('deadlines', () => {
     const pending = chute.send('POST', '/g', { headers: { 'x-request-timeout-ms': '50000' } });
     await runtime.clock.advance(1_000);
     expect((await pending).status).toBe(504);
-    const quick = service({ deadlineMs: 1_000 }, runtime).cord('/q', { handler: () => 1 }) as Service;
+    const quick = service({ deadlineMs: 1_000 }, runtime).cord('q', {}, () => 1) as Service;
     await quick.send('POST', '/q');
     expect(runtime.clock.pending).toBe(0);
   });
@@ -429,9 +418,7 @@ describe('deadlines', () => {
 
 describe('R202 R205: life', () => {
   test('hooks and handlers share the state; requests before the start and after the stop are told to come back', async () => {
-    const chute = service({ state: { words: [] as string[] } }).cord('/g', {
-      handler: ({ state }) => state,
-    }) as Service;
+    const chute = service({ state: { words: [] as string[] } }).cord('g', {}, ({ state }) => state) as Service;
     chute.onStartup(({ state }) => void (state['words'] as string[]).push('first'));
     chute.onStartup(({ state }) => void (state['words'] as string[]).push('second'));
     const early = await chute.send('POST', '/g');

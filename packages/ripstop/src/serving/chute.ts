@@ -1,150 +1,193 @@
-import { assertPositive } from '../call/options.js';
+import { assertOneOf, assertPositive, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
-import type { StatusProfile } from '../errors/error-types.js';
-import type { StandardSchema } from '../input/issues.js';
-import type { Cord, CordOptions, Guard } from './cord.js';
+import { fetchHandler } from './adapters/fetch.js';
+import type { NodeServer } from './adapters/node-server.js';
+import { bodyLimits } from './body-limits.js';
+import { healthCords, openApiCord } from './built-in-cords.js';
+import type { Chute, HookScope, NoState } from './chute-interface.js';
+import { type ChuteOptions, chuteDefaults } from './chute-options.js';
+import type { CordHandler, CordOptions } from './cord.js';
+import { type Cords, createCords } from './cords.js';
+import { createCors } from './cors.js';
 import { createErrorHandler, type ErrorHandler } from './error-handler.js';
 import type { ExchangeRequest, ExchangeResponse } from './exchange.js';
-import { createLifecycle, type Hook } from './lifecycle.js';
-import { consoleLogger, type Logger } from './logger.js';
-import type { Dialect } from './problem.js';
-import { createRequestHandler, type RequestSummary } from './request.js';
-import { createRouter } from './router.js';
-
-/** Options of `createChute()`. */
-export interface ChuteOptions<State extends object = Record<string, unknown>> {
-  /** Stands on every log line. */
-  readonly name: string;
-  /** What requests and hooks share. Default: an empty object. */
-  readonly state?: State;
-  /** Default: warnings and errors on the console. */
-  readonly logger?: Logger;
-  /** Default: `http`. */
-  readonly profile?: StatusProfile;
-  /** Default: one of its own with this logger and profile. Give one to share it, or to expose details. */
-  readonly errorHandler?: ErrorHandler;
-  /** The largest request body, in bytes. Default: 10 MiB. */
-  readonly bodyLimitBytes?: number;
-  /** Silence of a stream after which `: ping` is sent, in milliseconds. Default: 10 000; `Infinity` sends none. */
-  readonly heartbeatMs?: number;
-  /** The time for a whole request, in milliseconds; a caller may ask for less. Default: none. */
-  readonly deadlineMs?: number;
-  /** Asked before any cord that has no guard of its own, and where there is no cord. Default: everybody may come in. */
-  readonly guard?: Guard;
-  /** Called once per request, when its answer is ready; for a stream, when it has ended. */
-  readonly onRequest?: (summary: RequestSummary) => void;
-}
-
-/** What hooks are given. */
-export interface HookScope<State> {
-  readonly state: State;
-  readonly log: Logger;
-}
-
-/** A service of cords. Every builder method returns the chute itself. */
-export interface Chute<State extends object> {
-  readonly name: string;
-  readonly state: State;
-  /** @throws RangeError for a malformed path, one that is taken, or a bad limit. */
-  cord<Schema extends StandardSchema | undefined = undefined>(
-    path: string,
-    options: CordOptions<State, Schema>,
-  ): Chute<State>;
-  /** Hooks run in the order in which they were added. */
-  onStartup(hook: Hook<HookScope<State>>): Chute<State>;
-  /** Hooks run in reverse order. */
-  onShutdown(hook: Hook<HookScope<State>>): Chute<State>;
-  /** Call it before the server listens. Rejects with the first hook's error. */
-  start(): Promise<void>;
-  /** Call it when the server has drained. */
-  stop(): Promise<void>;
-  /** Answers a request. Never rejects: what goes wrong is an answer too. */
-  readonly handle: (request: ExchangeRequest) => Promise<ExchangeResponse>;
-}
-
-/** What a chute does unless told otherwise. */
-export const chuteDefaults = {
-  bodyLimitBytes: 10 * 1024 * 1024,
-  heartbeatMs: 10_000,
-  deadlineMs: Number.POSITIVE_INFINITY,
-} as const;
+import {
+  createHealthChecks,
+  type HealthCheck,
+  type HealthCheckOptions,
+  type HealthChecks,
+  type HealthReport,
+} from './health-checks.js';
+import type { JsonSchema } from './json-schema.js';
+import { createLifecycle, type Hook, type HookOptions, type Lifecycle } from './lifecycle.js';
+import type { ListenOptions } from './listen.js';
+import { consoleLogger } from './logger.js';
+import type { Middleware } from './middleware.js';
+import { openApiDocument } from './openapi.js';
+import { createRequestHandler, type RequestSettings } from './request.js';
+import { type TestRequestInit, testRequest } from './test-request.js';
 
 /**
  * A service of cords (HTTP endpoints) with validation, typed errors in one envelope, correlation ids, deadlines,
- * streams and lifecycle hooks in it. It knows no server: hand `handle` to an adapter.
+ * streams, health and lifecycle hooks in it.
  *
  * ```ts
- * const chute = createChute({ name: 'greeter' }).cord('/hello', { method: 'GET', handler: () => ({ text: 'hi' }) });
- * await chute.start();
- * await serve(chute.handle, { port: 8000 });
+ * const app = createChute({ name: 'greeter' }).cord('hello', { method: 'GET' }, () => ({ text: 'hi' }));
+ * await app.listen({ port: 8000 });
  * ```
+ *
+ * @throws RangeError for a bad option.
  */
-export function createChute<State extends object = Record<string, unknown>>(
+export function createChute<State extends object = NoState>(
   options: ChuteOptions<State>,
   runtime: Runtime = systemRuntime,
-): Chute<State> {
-  const { name, logger = consoleLogger, profile = 'http', guard, onRequest } = options;
-  const bodyLimit = limit('bodyLimitBytes', options.bodyLimitBytes ?? chuteDefaults.bodyLimitBytes);
-  const state = options.state ?? ({} as State);
-  const router = createRouter<Cord>();
-  const openAiFolders = new Set<string | undefined>();
-  const lifecycle = createLifecycle<HookScope<State>>({ state, log: logger });
-  const handle = createRequestHandler(
-    {
+): Chute<State, NoState> {
+  const settings = withDefaults<ChuteOptions<State>, Settings<State>>(
+    { ...chuteDefaults, name: options.name },
+    options,
+  );
+  assertPositive('heartbeatMs', settings.heartbeatMs);
+  assertPositive('deadlineMs', settings.deadlineMs);
+  assertOneOf('profile', settings.profile, ['http', 'chutes']);
+  // The builder's types follow what it is told; the object stays the same.
+  return new Service<State>(settings, runtime) as unknown as Chute<State, NoState>;
+}
+
+type Settings<State extends object> = Omit<ChuteOptions<State>, keyof typeof chuteDefaults> &
+  Required<Pick<ChuteOptions<State>, keyof typeof chuteDefaults>>;
+
+/** A function behind optional options. */
+type Last<Options, Fn> = [Fn] | [Options, Fn];
+
+class Service<State extends object> {
+  readonly name: string;
+  readonly version: string;
+  readonly state: State;
+  readonly errorHandler: ErrorHandler;
+  readonly handle: (request: ExchangeRequest) => Promise<ExchangeResponse>;
+  readonly fetch: (request: Request) => Promise<Response>;
+  private readonly settings: Settings<State>;
+  private readonly runtime: Runtime;
+  private readonly lifecycle: Lifecycle<HookScope<State>>;
+  private readonly checks: HealthChecks<HookScope<State>>;
+  private readonly cords: Cords;
+  private readonly middlewares: Middleware<State>[] = [];
+
+  constructor(settings: Settings<State>, runtime: Runtime) {
+    const { name, version, profile, logger = consoleLogger, state = {} as State } = settings;
+    this.settings = settings;
+    this.runtime = runtime;
+    this.name = name;
+    this.version = version as string;
+    this.state = state;
+    this.errorHandler = settings.errorHandler ?? createErrorHandler({ logger, profile }, runtime);
+    const scope: HookScope<State> = { state, log: logger };
+    this.lifecycle = createLifecycle(scope);
+    this.checks = createHealthChecks(scope, runtime);
+    const limits = bodyLimits(settings);
+    this.cords = createCords(limits, runtime);
+    if (settings.health === 'served') this.cords.addBuiltIn(healthCords(limits, this.lifecycle, this.checks));
+    if (settings.openApi !== 'none') this.cords.addBuiltIn([openApiCord(limits, () => this.openApi())]);
+    this.handle = createRequestHandler(this.requestSettings(), runtime);
+    const answer = fetchHandler(this.handle, { errorHandler: this.errorHandler }, runtime);
+    this.fetch = (request) => {
+      this.lifecycle.startOnDemand((error) => this.failed(error, 'starting'));
+      return answer(request);
+    };
+  }
+
+  cord(name: string, options: CordOptions, handler: CordHandler<never, never>): this {
+    this.cords.add(name, options, handler);
+    return this;
+  }
+
+  onStartup(...args: Last<HookOptions, Hook<HookScope<State>>>): this {
+    const [options, hook] = withOptions(args);
+    const joining: Hook<HookScope<State>, Promise<void>> = async (scope) => {
+      const more = await hook(scope);
+      if (typeof more === 'object' && more !== null) Object.assign(this.state, more);
+    };
+    this.lifecycle.onStartup(joining, options);
+    return this;
+  }
+
+  onShutdown(...args: Last<HookOptions, Hook<HookScope<State>>>): this {
+    const [options, hook] = withOptions(args);
+    this.lifecycle.onShutdown(hook, options);
+    return this;
+  }
+
+  healthCheck(name: string, ...args: Last<HealthCheckOptions, HealthCheck<HookScope<State>>>): this {
+    const [options, check] = withOptions(args);
+    this.checks.register(name, options, check);
+    return this;
+  }
+
+  use(middleware: Middleware<State>): this {
+    this.middlewares.push(middleware);
+    return this;
+  }
+
+  start(): Promise<void> {
+    return this.lifecycle.start();
+  }
+
+  stop(): Promise<void> {
+    return this.lifecycle.stop();
+  }
+
+  request(target: string | URL | Request, init?: TestRequestInit): Promise<Response> {
+    return this.fetch(testRequest(target, init));
+  }
+
+  async listen(options: ListenOptions = {}): Promise<NodeServer> {
+    // Where there is no node:http, bundles get a stand-in by the package's own `imports`.
+    const { listen } = await import('#listen');
+    const { errorHandler } = this;
+    const listener = {
+      handle: this.handle,
+      start: () => this.start(),
+      stop: () => this.stop(),
+      failed: (error: unknown) => this.failed(error, 'stopping'),
+    };
+    return listen(listener, { errorHandler, ...options }, this.runtime);
+  }
+
+  health(): Promise<HealthReport> {
+    return this.checks.report();
+  }
+
+  openApi(): JsonSchema {
+    const { name, version, settings } = this;
+    const about = settings.openApi === 'none' ? {} : settings.openApi;
+    return openApiDocument({ ...about, name, version, profile: settings.profile, cords: this.cords.all() });
+  }
+
+  private failed(error: unknown, operation: string): void {
+    this.errorHandler.handle(error, { operation });
+  }
+
+  private requestSettings(): RequestSettings {
+    const { name, state, errorHandler, cords, lifecycle, settings, middlewares } = this;
+    const { logger = consoleLogger, guard, heartbeatMs, deadlineMs, onRequest, cors } = settings;
+    return {
       name,
       state,
       logger,
-      router,
-      errors: options.errorHandler ?? createErrorHandler({ logger, profile }, runtime),
-      heartbeatMs: limit('heartbeatMs', options.heartbeatMs ?? chuteDefaults.heartbeatMs),
-      deadlineMs: limit('deadlineMs', options.deadlineMs ?? chuteDefaults.deadlineMs),
       guard,
-      assertReady: () => lifecycle.assertReady(),
-      dialectNear: (path): Dialect => (openAiFolders.has(folder(path)) ? 'openai' : 'native'),
-      ...(onRequest === undefined ? {} : { onRequest }),
-    },
-    runtime,
-  );
-
-  const chute: Chute<State> = {
-    name,
-    state,
-    handle,
-    cord(path, cord) {
-      const { method = 'POST', dialect = 'native' } = cord;
-      router.add(method, path, {
-        route: path,
-        method,
-        schema: cord.input,
-        dialect,
-        framing: cord.stream ?? 'sse',
-        bodyLimitBytes: limit('bodyLimitBytes', cord.bodyLimitBytes ?? bodyLimit),
-        guard: cord.guard,
-        handler: cord.handler,
-      });
-      if (dialect === 'openai') openAiFolders.add(folder(path));
-      return chute;
-    },
-    onStartup(hook) {
-      lifecycle.onStartup(hook);
-      return chute;
-    },
-    onShutdown(hook) {
-      lifecycle.onShutdown(hook);
-      return chute;
-    },
-    start: () => lifecycle.start(),
-    stop: () => lifecycle.stop(),
-  };
-  return chute;
+      errors: errorHandler,
+      router: cords,
+      middlewares: middlewares as Middleware<never>[],
+      cors: cors === undefined ? undefined : createCors(cors),
+      heartbeatMs,
+      deadlineMs,
+      ready: () => lifecycle.ready(),
+      dialectNear: (path) => cords.dialectNear(path),
+      onRequest,
+    };
+  }
 }
 
-/** The first segment: a path that no cord has is answered in the dialect of the cords beside it. */
-function folder(path: string): string | undefined {
-  return path.split('/', 2)[1];
-}
-
-function limit(option: string, value: number): number {
-  assertPositive(option, value);
-  return value;
+function withOptions<Options extends object, Fn>(args: Last<Options, Fn>): [Partial<Options>, Fn] {
+  return args.length === 1 ? [{}, args[0]] : args;
 }

@@ -1,9 +1,14 @@
 /** `ripstop/serving`: what we offer over HTTP. Servers: `fetchHandler` here, `node:http` under `ripstop/node`. */
 export type { OutputOf, StandardSchema } from '../input/issues.js';
 export { type FetchOptions, fetchHandler } from './adapters/fetch.js';
-export { type Chute, type ChuteOptions, chuteDefaults, createChute, type HookScope } from './chute.js';
-export type { CordCall, CordOptions, Guard, GuardCall, Reply } from './cord.js';
+export { type BodyLimitOptions, bodyLimitDefaults } from './body-limits.js';
+export { createChute } from './chute.js';
+export type { Chute, HookScope, NoState } from './chute-interface.js';
+export { type ChuteOptions, chuteDefaults } from './chute-options.js';
+export type { CordType, CordTypes } from './chute-types.js';
+export type { CordCall, CordHandler, CordMethod, CordOptions, Guard, GuardCall, Reply } from './cord.js';
 export { requestCorrelationId } from './correlation.js';
+export { type CorsOptions, corsDefaults } from './cors.js';
 export {
   createErrorHandler,
   type ErrorHandler,
@@ -19,8 +24,19 @@ export {
   type ResponseHeaders,
   respond,
 } from './exchange.js';
-export type { Hook } from './lifecycle.js';
+export {
+  type HealthCheck,
+  type HealthCheckOptions,
+  type HealthCheckResult,
+  type HealthReport,
+  healthCheckDefaults,
+} from './health-checks.js';
+export type { JsonSchema, SchemaSide, ToJsonSchema } from './json-schema.js';
+export type { Hook, HookOptions } from './lifecycle.js';
+export type { ListenOptions } from './listen.js';
 export type { Logger } from './logger.js';
+export type { Middleware, MiddlewareCall } from './middleware.js';
+export type { OpenApiOptions } from './openapi.js';
 export {
   type Dialect,
   type ErrorFormat,
@@ -32,4 +48,5 @@ export {
   type Framing,
   type StreamFacts,
 } from './problem.js';
-export type { RequestSummary } from './request.js';
+export type { RequestSummary } from './request-summary.js';
+export type { TestRequestInit } from './test-request.js';

@@ -1,17 +1,20 @@
 /** From a request to the one validated input object of its cord (D121). */
+import type { Clock } from '../call/runtime.js';
 import { InvalidInputError, ValidationError } from '../errors/input-errors.js';
 import { fieldErrors, maxIssues } from '../input/issues.js';
+import { assertJsonValue } from '../input/json-limits.js';
+import { parseJson } from '../input/json-text.js';
+import { readLimited } from './body-limits.js';
 import type { Cord } from './cord.js';
 import type { ExchangeRequest, RequestHeaders } from './exchange.js';
-import { assertHarmless, parseJson } from './json-text.js';
 
 /**
  * @throws InvalidInputError 400, 408, 413 or 415 for a body that cannot be read.
  * @throws ValidationError for one that can, and does not fit.
  */
-export async function readInput(request: ExchangeRequest, cord: Cord): Promise<unknown> {
-  const { schema } = cord;
-  const raw = cord.method === 'GET' ? readQuery(request.query) : await readBody(request, cord);
+export async function readInput(request: ExchangeRequest, cord: Cord, clock: Clock): Promise<unknown> {
+  const { input: schema } = cord;
+  const raw = cord.method === 'GET' ? readQuery(request.query) : await readBody(request, cord, clock);
   if (schema === undefined) return raw;
   const result = await schema['~standard'].validate(raw);
   if (result.issues === undefined) return result.value;
@@ -19,10 +22,10 @@ export async function readInput(request: ExchangeRequest, cord: Cord): Promise<u
   throw new ValidationError(fieldErrors(result.issues, raw), count > maxIssues ? { details: { issues: count } } : {});
 }
 
-async function readBody(request: ExchangeRequest, { schema, bodyLimitBytes }: Cord): Promise<unknown> {
+async function readBody(request: ExchangeRequest, { input: schema, limits }: Cord, clock: Clock): Promise<unknown> {
   assertJson(request.headers);
-  const bytes = await request.readBody(bodyLimitBytes);
-  if (!isBlank(bytes)) return parseJson(bytes);
+  const bytes = await readLimited(request, limits, clock);
+  if (!isBlank(bytes)) return parseJson(bytes, { maxDepth: limits.maxJsonDepth, maxFields: limits.maxJsonFields });
   if (schema !== undefined) throw new InvalidInputError('The request body is empty; send a JSON object');
   return undefined;
 }
@@ -46,7 +49,7 @@ function readQuery(query: string): unknown {
     else if (Array.isArray(earlier)) earlier.push(value);
     else values[name] = [earlier, value];
   }
-  assertHarmless(values);
+  assertJsonValue(values);
   return values;
 }
 

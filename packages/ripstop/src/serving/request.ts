@@ -1,51 +1,36 @@
-/** One request through a chute: route, guard, read, validate, handle, answer. */
+/** One request through a chute: route, middlewares, guard, read, validate, handle, answer. */
 import { settleOrAbort } from '../call/abort.js';
+import { abortable } from '../call/call.js';
 import { createContext, type RootScope } from '../call/root-scope.js';
 import type { Runtime } from '../call/runtime.js';
-import { isStream, watchStream } from '../call/stream.js';
+import { discardStream, isStream, type StreamEnd, watchStream } from '../call/stream.js';
 import type { ErrorType } from '../errors/error-types.js';
 import { InvalidInputError } from '../errors/input-errors.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
-import type { Cord, CordCall, Guard, Reply } from './cord.js';
+import type { Cord, CordCall, Reply } from './cord.js';
+import { type CordRunSettings, runCord } from './cord-run.js';
 import { requestCorrelationId } from './correlation.js';
+import { type Cors, withCors } from './cors.js';
+import { requestDeadline } from './deadline-header.js';
 import type { ErrorHandler, ErrorScope } from './error-handler.js';
-import { type ExchangeRequest, type ExchangeResponse, isResponse, respond } from './exchange.js';
+import { type ExchangeRequest, type ExchangeResponse, isResponse, type ResponseBody, respond } from './exchange.js';
 import { Frames, type FramesEnd, streamHeaders } from './frames.js';
 import { type Logger, withFields } from './logger.js';
+import { type Middleware, throughMiddlewares } from './middleware.js';
 import { type Dialect, errorFormat } from './problem.js';
-import { readInput } from './read-input.js';
-import type { Router } from './router.js';
+import type { RequestSummary } from './request-summary.js';
+import type { Match, Router } from './router.js';
 
-/** One request, for its log line. */
-export interface RequestSummary {
-  readonly correlationId: string;
-  readonly method: string;
-  /** The cord's path as it was declared; `undefined` where no cord has that path. */
-  readonly route: string | undefined;
-  /** 499 where the client left; of a stream that broke, the status that its head had. */
-  readonly status: number;
-  /** Milliseconds since the request came in. */
-  readonly ms: number;
-  readonly streamed: boolean;
-  /** What went wrong, if anything. */
-  readonly errorType: ErrorType | undefined;
-  /** What the guard and the handler noted (`reply.notes`). */
-  readonly notes: Readonly<Record<string, unknown>>;
-}
-
-export interface RequestSettings {
+export interface RequestSettings extends CordRunSettings {
   readonly name: string;
-  readonly state: object;
   readonly logger: Logger;
-  readonly router: Router<Cord>;
+  readonly router: Pick<Router<Cord>, 'match'>;
+  readonly middlewares: readonly Middleware<never>[];
   readonly errors: ErrorHandler;
+  readonly cors: Cors | undefined;
   readonly heartbeatMs: number;
   readonly deadlineMs: number;
-  /** Asked before everything that has no guard of its own, paths that do not exist included. */
-  readonly guard?: Guard | undefined;
-  /** Throws while no request may come in. */
-  readonly assertReady: () => void;
   /** What a path that no cord has is answered in. */
   readonly dialectNear: (path: string) => Dialect;
   readonly onRequest?: ((summary: RequestSummary) => void) | undefined;
@@ -60,6 +45,8 @@ export function createRequestHandler(
 
 const clientLeft = 499;
 const json = { 'content-type': 'application/json; charset=utf-8' };
+/** What a page may ask of a path that does not exist, so that it gets to read the 404. */
+const anyMethod = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 class RequestRun {
   private readonly settings: RequestSettings;
@@ -70,9 +57,11 @@ class RequestRun {
   private readonly reply: Reply = { status: 200, headers: {}, notes: {} };
   private route: string | undefined = undefined;
   private dialect: Dialect = 'native';
-  /** What `respond()` made, if the handler used it. */
-  private inFull: ExchangeResponse | undefined = undefined;
   private scope: RootScope | undefined = undefined;
+  /** The handler's stream, framed. A middleware may stand around it, or answer something else. */
+  private frames: Frames | undefined = undefined;
+  private status = 200;
+  private summarised = false;
 
   constructor(settings: RequestSettings, runtime: Runtime, request: ExchangeRequest) {
     this.settings = settings;
@@ -84,163 +73,151 @@ class RequestRun {
 
   async answer(): Promise<ExchangeResponse> {
     let response: ExchangeResponse;
+    let cors: Record<string, string> | undefined;
     try {
-      response = await this.routed();
+      cors = this.settings.cors?.headers(this.request);
+      response = await this.passed();
     } catch (error) {
       response = this.failure(error);
     }
-    const { status, headers, body } = response;
-    return { status, headers: { ...headers, 'x-correlation-id': this.correlationId }, body };
+    const { status, headers } = response;
+    this.status = status;
+    const body = this.sent(response.body);
+    const all = cors === undefined ? headers : withCors(headers, cors);
+    return { status, headers: { ...all, 'x-correlation-id': this.correlationId }, body };
   }
 
-  private async routed(): Promise<ExchangeResponse> {
-    const { method, path } = this.request;
-    this.dialect = this.settings.dialectNear(path);
-    const match = this.settings.router.match(method, path);
-    switch (match.kind) {
-      case 'found':
-        this.route = match.pattern;
-        this.dialect = match.target.dialect;
-        return this.called(match.target, match.params);
-      case 'wrong_method':
-        this.route = match.pattern;
-        this.dialect = match.target.dialect;
-        await this.guarded(this.settings.guard);
-        return this.wrongMethod(match.allowed);
-      case 'unknown':
-        // Which paths there are is told to those who may come in.
-        await this.guarded(this.settings.guard);
-        throw new InvalidInputError('There is nothing at this path', { status: 404 });
-    }
-  }
-
-  private wrongMethod(allowed: readonly string[]): ExchangeResponse {
-    this.reply.headers['allow'] = allowed.join(', ');
-    if (this.request.method !== 'OPTIONS') {
-      throw new InvalidInputError(`The method is not allowed; this path answers ${allowed.join(', ')}`, {
-        status: 405,
-      });
-    }
-    return this.finished(respond(204, this.reply.headers));
-  }
-
-  private async called(cord: Cord, params: CordCall<never, never>['params']): Promise<ExchangeResponse> {
+  private async passed(): Promise<ExchangeResponse> {
+    const { request, settings } = this;
+    const match = this.matched();
+    const allowed = match.kind === 'wrong_method' ? match.allowed : anyMethod;
+    const preflight = settings.cors?.preflight(request, allowed);
+    if (preflight !== undefined) return preflight;
     const scope = createContext(
       {
-        signal: this.request.caller ?? this.request.signal,
-        deadlineMs: this.deadlineMs(),
+        signal: request.caller ?? request.signal,
+        deadlineMs: requestDeadline(request.headers, settings.deadlineMs),
         correlationId: this.correlationId,
       },
       this.runtime,
     );
     this.scope = scope;
     if (scope.aborted) throw scope.reason;
-    // Whatever the guard, the body, the schema and the handler do, an abort answers at once; a stream stays under it.
-    const value = await settleOrAbort(this.work(cord, params, scope), scope);
-    if (this.inFull !== undefined) return this.answeredInFull(this.inFull, value);
-    if (isStream(value)) return this.streamed(cord, value[Symbol.asyncIterator]());
-    const { status, headers } = this.reply;
-    if (value === undefined) return this.finished(respond(status === 200 ? 204 : status, headers));
-    return this.finished(respond(status, { ...json, ...headers }, JSON.stringify(value)));
+    if (settings.middlewares.length === 0) return this.routed(match, scope);
+    return settleOrAbort(this.aroundRouted(match, scope), abortable(scope));
   }
 
-  private async work(cord: Cord, params: CordCall<never, never>['params'], context: RootScope): Promise<unknown> {
-    const { request, correlationId, reply, settings } = this;
-    settings.assertReady();
-    await this.guarded(cord.guard ?? settings.guard);
-    const input = (await readInput(request, cord)) as never;
-    const call: CordCall<never, never> = {
-      input,
+  private matched(): Match<Cord> {
+    const { method, path } = this.request;
+    this.dialect = this.settings.dialectNear(path);
+    const match = this.settings.router.match(method, path);
+    if (match.kind !== 'unknown') {
+      this.route = match.pattern;
+      this.dialect = match.target.dialect;
+    }
+    return match;
+  }
+
+  private aroundRouted(match: Match<Cord>, context: RootScope): Promise<ExchangeResponse> {
+    const { request, route, correlationId, reply, settings } = this;
+    const log = (): Logger => this.log();
+    const call = {
+      request,
+      route,
+      correlationId,
       state: settings.state as never,
       context,
-      request,
-      params,
       reply,
-      get signal() {
-        return context.signal;
-      },
       get log() {
-        return withFields(settings.logger, { chute: settings.name, correlation_id: correlationId });
+        return log();
       },
     };
-    const result = await cord.handler(call);
-    if (!isResponse(result)) return result;
-    this.inFull = result;
-    return isStream(result.body) ? result.body : undefined;
+    return throughMiddlewares(settings.middlewares, call, () => this.routed(match, context));
   }
 
-  private async guarded(guard: Guard | undefined): Promise<void> {
+  private async routed(match: Match<Cord>, scope: RootScope): Promise<ExchangeResponse> {
+    if (match.kind === 'found') return this.called(match.target, match.params, scope);
+    // Which paths there are is told to those who may come in.
     const { request, route, correlationId, reply } = this;
-    await guard?.({ request, route, correlationId, notes: reply.notes });
+    await this.settings.guard?.({ request, route, correlationId, notes: reply.notes });
+    if (match.kind === 'unknown') throw new InvalidInputError('There is nothing at this path', { status: 404 });
+    const allow = match.allowed.join(', ');
+    reply.headers['allow'] = allow;
+    if (request.method === 'OPTIONS') return respond(204, reply.headers);
+    throw new InvalidInputError(`The method is not allowed; this path answers ${allow}`, { status: 405 });
   }
 
-  /** Milliseconds that the whole request may take: the chute's limit, or the caller's if that is less. */
-  private deadlineMs(): number | undefined {
-    const own = this.settings.deadlineMs;
-    const text = this.request.headers['x-request-timeout-ms'];
-    if (text === undefined) return own === Number.POSITIVE_INFINITY ? undefined : own;
-    const asked = /^\d{1,12}$/.test(text) ? Number(text) : 0;
-    if (asked === 0) throw new InvalidInputError('X-Request-Timeout-Ms must be a whole number of milliseconds above 0');
-    return Math.min(own, asked);
-  }
-
-  private answeredInFull(response: ExchangeResponse, stream: unknown): ExchangeResponse {
-    if (!isStream(stream)) return this.finished(response);
-    const { status } = response;
-    const body = watchStream(stream as AsyncIterable<string | Uint8Array>, {
-      ended: (end) => {
-        if (end.kind === 'failed') this.brokenOff(status, this.told(end.error));
-        else this.streamOver(status, end.kind);
-      },
-    });
-    return { ...response, body };
+  private async called(
+    cord: Cord,
+    params: CordCall<never, never>['params'],
+    scope: RootScope,
+  ): Promise<ExchangeResponse> {
+    const { request, reply, correlationId } = this;
+    let inFull: ExchangeResponse | undefined;
+    const work = async (): Promise<unknown> => {
+      const about = { request, params, reply, correlationId, log: () => this.log() };
+      const result = await runCord(cord, about, scope, this.settings);
+      if (!isResponse(result)) return result;
+      inFull = result;
+      return isStream(result.body) ? result.body : undefined;
+    };
+    // Whatever the guard, the body, the schema and the handler do, an abort answers at once; a stream stays under it.
+    const value = await settleOrAbort(work(), scope);
+    if (inFull !== undefined) return isStream(value) ? { ...inFull, body: value as ResponseBody } : inFull;
+    if (isStream(value)) return this.streamed(cord, value[Symbol.asyncIterator]());
+    const { status, headers } = reply;
+    if (value === undefined) return respond(status === 200 ? 204 : status, headers);
+    return respond(status, { ...json, ...headers }, JSON.stringify(value));
   }
 
   private async streamed(cord: Cord, source: AsyncIterator<unknown>): Promise<ExchangeResponse> {
-    const { status } = this.reply;
-    const head = { ...streamHeaders(cord.framing), ...this.reply.headers };
+    const { status, headers } = this.reply;
+    const { stream: framing = 'sse' } = cord;
     if (this.request.method === 'HEAD') {
       await source.return?.();
-      return this.finished(respond(status, head));
+      return respond(status, { ...streamHeaders(framing), ...headers });
     }
     const first = await source.next();
-    const frames = new Frames(source, first, {
-      framing: cord.framing,
+    this.frames = new Frames(source, first, {
+      framing,
       dialect: cord.dialect,
       heartbeatMs: this.settings.heartbeatMs,
       clock: this.runtime.clock,
       failed: (error) => this.told(error),
-      ended: (end) => this.streamEnded(status, end),
+      ended: (end) => this.streamEnded(end),
     });
     // The handler may have written headers until its first item.
-    return respond(this.reply.status, { ...head, ...this.reply.headers }, frames);
+    return respond(this.reply.status, { ...streamHeaders(framing), ...headers }, this.frames);
   }
 
-  private streamEnded(status: number, end: FramesEnd): void {
-    if (end.kind === 'failed') this.brokenOff(status, end.error);
-    else this.streamOver(status, end.kind);
+  /** The body as it goes out: a stream is summarised at its end, whoever made it, and what nobody will read is ended. */
+  private sent(body: ResponseBody): ResponseBody {
+    const streams = isStream(body);
+    if (streams && this.request.method !== 'HEAD') return this.frames === undefined ? this.watched(body) : body;
+    this.scope?.release();
+    this.summarise(this.status, 'whole');
+    if (this.frames !== undefined) discardStream(this.frames);
+    if (!streams) return body;
+    discardStream(body);
+    return undefined;
   }
 
-  private streamOver(status: number, kind: 'completed' | 'returned'): void {
-    if (kind === 'completed') this.summarise(status, 'stream');
-    else this.summarise(clientLeft, 'stream', 'cancelled');
+  private watched(body: AsyncIterable<unknown> & object): AsyncIterable<string | Uint8Array> {
+    const ended = (end: StreamEnd): void => {
+      this.streamEnded(end.kind === 'failed' ? { kind: 'failed', error: this.told(end.error) } : end);
+    };
+    return watchStream(body as AsyncIterable<string | Uint8Array>, { ended });
   }
 
-  private brokenOff(status: number, { errorType }: ModelError): void {
-    this.summarise(errorType === 'cancelled' ? clientLeft : status, 'stream', errorType);
-  }
-
-  private finished(response: ExchangeResponse): ExchangeResponse {
-    this.summarise(response.status, 'whole');
-    return response;
+  private streamEnded(end: FramesEnd): void {
+    const errorType = end.kind === 'failed' ? end.error.errorType : end.kind === 'returned' ? 'cancelled' : undefined;
+    this.summarise(errorType === 'cancelled' ? clientLeft : this.status, 'stream', errorType);
   }
 
   private failure(error: unknown): ExchangeResponse {
-    this.scope?.release();
     const meant = this.meaning(error);
     const response = this.settings.errors.respond(meant, this.errorScope());
-    const errorType = ModelError.isInstance(meant) ? meant.errorType : 'internal_error';
-    this.summarise(response.status, 'whole', errorType);
+    this.summarise(response.status, 'whole', ModelError.isInstance(meant) ? meant.errorType : 'internal_error');
     return response;
   }
 
@@ -270,27 +247,25 @@ class RequestRun {
     };
   }
 
+  private log(): Logger {
+    const { logger, name } = this.settings;
+    return withFields(logger, { chute: name, correlation_id: this.correlationId });
+  }
+
   private elapsed(): number {
     return this.runtime.clock.now() - this.started;
   }
 
   private summarise(status: number, kind: 'whole' | 'stream', errorType?: ErrorType): void {
     const { onRequest } = this.settings;
-    if (onRequest === undefined) return;
-    const { correlationId, route, reply, runtime } = this;
+    if (onRequest === undefined || this.summarised) return;
+    this.summarised = true;
+    const { correlationId, route, runtime } = this;
     const { method } = this.request;
-    const { notes } = reply;
+    const { notes } = this.reply;
+    const streamed = kind === 'stream';
     try {
-      onRequest({
-        correlationId,
-        method,
-        route,
-        status,
-        ms: this.elapsed(),
-        streamed: kind === 'stream',
-        errorType,
-        notes,
-      });
+      onRequest({ correlationId, method, route, status, ms: this.elapsed(), streamed, errorType, notes });
     } catch (error) {
       runtime.events.emit({ type: 'listener.failed', error, at: runtime.clock.now() });
     }

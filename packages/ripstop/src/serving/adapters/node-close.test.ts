@@ -47,16 +47,13 @@ test('D124: a close lets requests and streams finish, refuses new connections, a
 
 test('D124: what outlasts the drain is told, in the stream and as a status, and then cut off', async () => {
   const chute = createChute({ name: 'test', logger: quiet })
-    .cord('/stream', {
-      method: 'GET',
-      handler: async function* () {
-        for (let count = 0; ; count += 1) {
-          yield { count };
-          await tick(10);
-        }
-      },
+    .cord('stream', { method: 'GET' }, async function* () {
+      for (let count = 0; ; count += 1) {
+        yield { count };
+        await tick(10);
+      }
     })
-    .cord('/never', { method: 'GET', handler: () => new Promise(() => undefined) });
+    .cord('never', { method: 'GET' }, () => new Promise(() => undefined));
   const server = await listen(chute.handle);
   const stream = await fetch(`${server.url}/stream`);
   const never = fetch(`${server.url}/never`);

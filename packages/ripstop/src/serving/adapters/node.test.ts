@@ -502,12 +502,10 @@ describe('GW9: clients that read slowly', () => {
 
 test('a chute on a server: one connection, an error of every kind, and the next request works', async () => {
   const chute = createChute({ name: 'test', logger: quiet })
-    .cord('/json', { handler: ({ input }) => input })
-    .cord('/stream', {
-      handler: async function* () {
-        yield 1;
-        throw new Error('broken');
-      },
+    .cord('json', {}, ({ input }) => input)
+    .cord('stream', {}, async function* () {
+      yield 1;
+      throw new Error('broken');
     });
   const { port, server } = await listen(chute.handle);
   let connections = 0;
