@@ -2,7 +2,7 @@
 import type { CallContext, CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
 import type { Clock, Timer } from './runtime.js';
-import { discardStream, isStream, watchStream } from './stream.js';
+import { discard, isStream, watchStream } from './stream.js';
 
 /**
  * The outcome of an attempt, or the reason of its abort if that comes first; an outcome that comes later is dropped,
@@ -23,11 +23,11 @@ export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?
       (value) => {
         if (isStream(value)) {
           if (!attempt.aborted) return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
-          discardStream(value);
         } else if (!tooLate(attempt)) {
           end(attempt, limit);
           return resolve(value);
         }
+        discard(value);
         end(attempt, limit);
         reject(attempt.reason);
       },

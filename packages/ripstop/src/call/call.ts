@@ -46,6 +46,11 @@ export interface ContextOptions {
   readonly correlationId?: string | undefined;
   /** The call that this one is a part of: its signal, deadline, key and correlation id hold here too. */
   readonly context?: CallContext | undefined;
+  /**
+   * What the call sends: a body, or a plain object or list of things sent. A call is not repeated once a stream in it
+   * has been used up. `wrap` knows it from the arguments. Default: nothing that cannot be sent again.
+   */
+  readonly input?: unknown;
 }
 
 /** What is told of an abort. */
@@ -61,6 +66,8 @@ export type AbortListener = (reason: unknown) => void;
 export class CallScope implements CallContext {
   readonly runtime: Runtime;
   protected readonly parent: CallScope | undefined;
+  /** Does a retry repeat what runs in this context? */
+  retrying = false;
   private readonly ownAttempt: number | undefined;
   private abortion: { readonly reason: unknown } | undefined = undefined;
   private controller: AbortController | undefined = undefined;
@@ -104,6 +111,16 @@ export class CallScope implements CallContext {
   /** What the innermost layer of a pipeline calls (see `policies/policy.ts`). */
   get callee(): Call<unknown> | undefined {
     return this.parent?.callee;
+  }
+
+  /** What the call sends, as far as the caller has said. */
+  get input(): unknown {
+    return this.parent?.input;
+  }
+
+  /** Does a retry, here or above, repeat all that runs here (RT10)? */
+  get retried(): boolean {
+    return this.retrying || this.parent?.retried === true;
   }
 
   get signal(): AbortSignal {

@@ -16,6 +16,7 @@ export class RootScope extends CallScope {
   private readonly ownKey: string | undefined;
   private readonly ownDeadline: number | undefined = undefined;
   private readonly deadlineTimer: Timer | undefined = undefined;
+  private readonly sent: unknown;
   private id: string | undefined;
   private hold: number | undefined = undefined;
   private work: Call<unknown> | undefined = undefined;
@@ -25,6 +26,7 @@ export class RootScope extends CallScope {
     super(runtime, options.context as CallScope | undefined);
     this.callerSignal = options.signal;
     this.ownKey = options.key;
+    this.sent = options.input;
     this.id = options.correlationId;
     if (options.deadlineMs !== undefined) {
       const limitMs = options.deadlineMs;
@@ -51,6 +53,10 @@ export class RootScope extends CallScope {
 
   override get notBefore(): number {
     return this.hold ?? super.notBefore;
+  }
+
+  override get input(): unknown {
+    return this.sent ?? super.input;
   }
 
   override get callee(): Call<unknown> | undefined {

@@ -47,6 +47,14 @@ export class SharedScope extends CallScope {
     return this.founder.callee;
   }
 
+  override get input(): unknown {
+    return this.founder.input;
+  }
+
+  override get retried(): boolean {
+    return super.retried || this.founder.retried;
+  }
+
   override get notBefore(): number {
     return this.founder.notBefore;
   }

@@ -20,6 +20,13 @@ export interface StreamWatcher {
 
 type AsyncStream = AsyncIterable<unknown> & object;
 
+/** What a result may have that can be closed. */
+interface Closable {
+  readonly body?: unknown;
+  readonly [Symbol.asyncDispose]?: () => unknown;
+  readonly [Symbol.dispose]?: () => unknown;
+}
+
 export function isStream(value: unknown): value is AsyncStream {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
@@ -78,10 +85,16 @@ const asItIs = <T>(advance: () => T): T => advance();
 
 /** Tells a stream that nobody will read it: it came too late. Whether it hears that is its own business. */
 export function discardStream(stream: AsyncStream): void {
-  unheard(() => {
-    if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]().return?.();
-    return stream.locked ? undefined : stream.cancel();
-  });
+  unheard(() => (stream instanceof ReadableStream ? stream.cancel() : stream[Symbol.asyncIterator]().return?.()));
+}
+
+/** Closes a result that nobody will use: a stream, an answer with one as its `body`, whatever can be disposed of. */
+export function discard(result: unknown): void {
+  if (typeof result !== 'object' || result === null) return;
+  const { body, [Symbol.asyncDispose]: disposeAsync, [Symbol.dispose]: dispose } = result as Closable;
+  if (isStream(result)) discardStream(result);
+  else if (isStream(body)) discard(body);
+  unheard(() => (disposeAsync ?? dispose)?.call(result));
 }
 
 /** Tells a source to stop, and does not wait for it: it may hang, which is why it is told. */

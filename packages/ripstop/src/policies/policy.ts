@@ -86,7 +86,7 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
     wrap(fn) {
       const wrapped: ReturnType<typeof self.wrap<typeof fn>> = function (...args) {
         const call = (): unknown => fn.apply(this, args);
-        return self.execute(call) as ReturnType<typeof wrapped>;
+        return self.execute(call, { input: args }) as ReturnType<typeof wrapped>;
       };
       const { name: fnName, length } = fn;
       return Object.defineProperties(wrapped, {

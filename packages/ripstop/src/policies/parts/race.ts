@@ -1,7 +1,7 @@
 import { abortable, type CallContext, type CallScope, nextAttempt } from '../../call/call.js';
 import { reportCall } from '../../call/call-report.js';
 import type { Clock, Timer } from '../../call/runtime.js';
-import { discardStream, isStream, watchStream } from '../../call/stream.js';
+import { discard, isStream, watchStream } from '../../call/stream.js';
 import type { AttemptReport, StopReason } from '../../errors/model-error.js';
 import { CancelledError } from '../../errors/rejections.js';
 import { remember } from './attempt-history.js';
@@ -86,7 +86,7 @@ export class Race<T> {
 
   private answered(runner: Runner, value: T): void {
     if (this.over) {
-      if (isStream(value)) discardStream(value);
+      discard(value);
       return;
     }
     if (!isStream(value)) return this.won(runner, value);
