@@ -1,4 +1,5 @@
 /** The cords of a chute: by name, and by method and path. */
+import { badOption } from '../call/options.js';
 import type { Runtime } from '../call/runtime.js';
 import { type BodyLimits, bodyLimits } from './body-limits.js';
 import type { Cord, CordHandler, CordOptions } from './cord.js';
@@ -27,6 +28,7 @@ export function createCords(limits: BodyLimits, runtime: Runtime): Cords {
     add(name, options, handler) {
       if (name === '') throw new RangeError('name must not be empty, got ""');
       if (cords.has(name)) throw new RangeError(`name must be unique, got ${JSON.stringify(name)} a second time`);
+      if (typeof handler !== 'function') throw badOption('handler', 'must be a function', handler);
       const { path = `/${name}`, method = 'POST', dialect = 'native' } = options;
       const cord: Cord = {
         name,

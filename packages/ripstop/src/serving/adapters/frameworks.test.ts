@@ -189,17 +189,11 @@ describe('a framework’s own default error handling', () => {
 describe.each(names)('%s: a chute in the app', (name) => {
   function greeter(logger: Logger) {
     return createChute({ name: 'greeter', logger, heartbeatMs: Number.POSITIVE_INFINITY })
-      .cord('/greet', {
-        input: z.object({ name: z.string() }),
-        handler: ({ input }) => ({ greeting: `Hello ${input.name}` }),
-      })
-      .cord('/things/:thing', { method: 'GET', handler: ({ params, input }) => ({ ...params, input }) })
-      .cord('/fail', { method: 'GET', handler: fails(createError('model_overloaded', { retryAfterMs: 2_000 })) })
-      .cord('/words', {
-        method: 'GET',
-        handler: async function* () {
-          for (const word of ['one', 'two']) yield { word };
-        },
+      .cord('greet', { input: z.object({ name: z.string() }) }, ({ input }) => ({ greeting: `Hello ${input.name}` }))
+      .cord('things_thing', { path: '/things/:thing', method: 'GET' }, ({ params, input }) => ({ ...params, input }))
+      .cord('fail', { method: 'GET' }, fails(createError('model_overloaded', { retryAfterMs: 2_000 })))
+      .cord('words', { method: 'GET' }, async function* () {
+        for (const word of ['one', 'two']) yield { word };
       });
   }
   const post = (url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
@@ -250,15 +244,12 @@ describe.each(names)('%s: a chute in the app', (name) => {
   test('R203: streams arrive as events, and a client that leaves stops them', async () => {
     let stopped: (() => void) | undefined;
     const end = new Promise<void>((resolve) => (stopped = resolve));
-    const chute = greeter(recorder()).cord('/endless', {
-      method: 'GET',
-      handler: async function* ({ signal }) {
-        signal.addEventListener('abort', () => stopped?.());
-        for (let count = 0; ; count += 1) {
-          yield { count };
-          await tick(5);
-        }
-      },
+    const chute = greeter(recorder()).cord('endless', { method: 'GET' }, async function* ({ signal }) {
+      signal.addEventListener('abort', () => stopped?.());
+      for (let count = 0; ; count += 1) {
+        yield { count };
+        await tick(5);
+      }
     });
     const { url } = await start(name, { chute: chute.handle });
     const words = await fetch(`${url}/ai/words`);
@@ -273,7 +264,7 @@ describe.each(names)('%s: a chute in the app', (name) => {
 
   test('I10 D20: a body beyond the chute’s limit is 413', async () => {
     const chute = createChute({ name: 'small', bodyLimitBytes: 20, logger: recorder() });
-    const { url } = await start(name, { chute: chute.cord('/greet', { handler: () => ({}) }).handle });
+    const { url } = await start(name, { chute: chute.cord('greet', {}, () => ({})).handle });
     const response = await post(url, { name: 'x'.repeat(100) });
     expect([response.status, (await envelope(response))['error_type']]).toEqual([413, 'invalid_input']);
     expect((await post(url, {})).status).toBe(200);
