@@ -11,6 +11,7 @@
 import { createError } from '../../errors/create-error.js';
 import { type ErrorType, errorTypes } from '../../errors/error-types.js';
 import type { ModelError, ModelErrorOptions } from '../../errors/model-error.js';
+import { redact } from '../../errors/redact.js';
 import { longest, waitInHeaders, waitInLimitHeaders, waitInProse } from '../retry-after.js';
 import { codeFacts, numberVerdict } from './codes.js';
 import { type ClassifyInput, type Evidence, gather, plain } from './evidence.js';
@@ -20,7 +21,6 @@ import { member } from './json.js';
 import { networkVerdict } from './network.js';
 import { contextFields, type ContextNumbers, contextNumbers } from './numbers.js';
 import { isDaily, isTooLarge, proseVerdict } from './prose.js';
-import { redact } from './redact.js';
 import { statusVerdict, tellingVerdict } from './statuses.js';
 import { type Verdict, verdict } from './verdict.js';
 

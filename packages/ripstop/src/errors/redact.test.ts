@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { longestMessage, redact } from './redact.js';
+import { hideSecrets, longestMessage, redact } from './redact.js';
 
 const secrets: readonly (readonly [string, string])[] = [
   ['an OpenAI key', 'Incorrect API key provided: sk-proj-canaryCANARY1234.'],
@@ -71,4 +71,25 @@ test('where a long text is cut, no piece of a key is left at the edge', () => {
 
   expect(redact(text)).not.toContain('canary');
   expect(redact(`canary${'y'.repeat(5_000)}`)).not.toContain('canary');
+});
+
+test('I12: our own texts lose keys and passwords, and keep ids, hosts and words', () => {
+  const hiding: readonly (readonly [string, string])[] = [
+    ['with Authorization: Bearer canary-value', 'with Authorization: […] […]'],
+    ['with cpk_canary0123.abc', 'with cpk-[…]'],
+    ['with sk-proj-canaryCANARY1234', 'with sk-[…]'],
+    ['api key = canary-value', 'api key = […]'],
+    ['redis://user:canary@10.0.0.1:6379/0', 'redis://[…]@10.0.0.1:6379/0'],
+    ['from canary@mail.example', 'from [email]'],
+    ['two\nlines\u0007', 'two lines'],
+  ];
+  for (const [text, safe] of hiding) expect(hideSecrets(text)).toBe(safe);
+  for (const text of [
+    'Attempt 2 failed for req-12345: overloaded. Retrying in 2.00 seconds...',
+    '0190a6b2-0000-7000-8000-000000000000 at https://models.internal/v1, org-4711',
+    'said "the canary sang for a very long time in its golden cage"',
+  ]) {
+    expect(hideSecrets(text)).toBe(text);
+  }
+  expect(hideSecrets('word '.repeat(10_000))).toHaveLength(2_000);
 });

@@ -1,7 +1,6 @@
 /**
- * A provider's sentence, made safe to show: no keys, hosts, addresses, ids of organisations, and nothing of the prompt.
- *
- * Rather too much is taken out than too little; a reader loses a word, never the meaning.
+ * Texts made safe: `redact` for the sentences of others, which a caller is shown, `hideSecrets` for our own, which are
+ * logged. Rather too much is taken out than too little; a reader loses a word, never the meaning.
  */
 
 /** Longest message that is shown. */
@@ -14,6 +13,8 @@ const hidden = '[…]';
 interface Secret {
   readonly pattern: RegExp;
   readonly instead: string;
+  /** Gives access to something, or to somebody: has no place in our own texts either. */
+  readonly everywhere?: true;
   /** What a text, in lower case, must hold to be worth a try: one of these, or a match. */
   readonly mark?: readonly string[] | RegExp;
 }
@@ -24,26 +25,42 @@ const secrets: readonly Secret[] = [
   {
     pattern: /(?<=\bbearer |\bbasic )(?!auth|token|header)[^\s"',;]{4,}/gi,
     instead: hidden,
+    everywhere: true,
     mark: ['bearer ', 'basic '],
   },
   {
     pattern:
       /([:=](?<=\b(?:token|key|authorization|password|secret)\)?(?: provided| supplied)?["']? ?[:=]) ?["']?)[^\s"',;]{4,}/gi,
     instead: `$1${hidden}`,
+    everywhere: true,
     mark: [':', '='],
   },
-  { pattern: /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, instead: '[email]', mark: ['@'] },
+  { pattern: /(?<=:\/\/)[^\s/@"']{1,256}@/g, instead: `${hidden}@`, everywhere: true, mark: ['://'] },
+  {
+    pattern: /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g,
+    instead: '[email]',
+    everywhere: true,
+    mark: ['@'],
+  },
   { pattern: /\b[a-z][a-z0-9+.-]{1,12}:\/\/[^\s"'`<>)\]}]+/gi, instead: '[link]', mark: ['://'] },
   { pattern: /\barn:[a-z-]+:[^\s"'`,)]+/gi, instead: '[arn]', mark: ['arn:'] },
-  // Keys as the providers shape them, whole or with a masked middle; ids of organisations, projects, users, requests.
+  // Keys as the providers shape them, whole or with a masked middle.
   {
     pattern:
-      /[-_](?:(?<=\b(?:[sprac]k|key|cpk|gsk|hf|r8|fw|pplx|xai|nvapi|tgp|csk|glm|gh[po]|github_pat|glpat|xox[abp])[-_])[\w*.…-]{3,}|(?<=\b(?:org|proj|user|usr|acct|account|team|req|request|msg|resp|chatcmpl|ws|workspace|cus|sub|inv)[-_])(?=[\w-]{0,40}\d|[\w-]{12})[\w-]{4,})/gi,
+      /[-_](?<=\b(?:[sprac]k|key|cpk|gsk|hf|r8|fw|pplx|xai|nvapi|tgp|csk|glm|gh[po]|github_pat|glpat|xox[abp])[-_])[\w*.…-]{3,}/gi,
+    instead: `-${hidden}`,
+    everywhere: true,
+    mark: ['-', '_'],
+  },
+  // Ids of organisations, projects, users, requests.
+  {
+    pattern:
+      /[-_](?<=\b(?:org|proj|user|usr|acct|account|team|req|request|msg|resp|chatcmpl|ws|workspace|cus|sub|inv)[-_])(?=[\w-]{0,40}\d|[\w-]{12})[\w-]{4,}/gi,
     instead: `-${hidden}`,
     mark: ['-', '_'],
   },
-  { pattern: /\b(?:AIza|AKIA|ASIA|eyJ)[\w.-]{8,}/g, instead: hidden },
-  { pattern: /(?<![\w-])[\w-]*\*{2,}[\w*-]*/g, instead: hidden, mark: ['**'] },
+  { pattern: /\b(?:AIza|AKIA|ASIA|eyJ)[\w.-]{8,}/g, instead: hidden, everywhere: true },
+  { pattern: /(?<![\w-])[\w-]*\*{2,}[\w*-]*/g, instead: hidden, everywhere: true, mark: ['**'] },
   { pattern: /(?<![\w-])[\w-]{2,}\.{3,}[\w-]{2,}/g, instead: hidden, mark: ['...'] },
   {
     pattern:
@@ -84,15 +101,31 @@ const secrets: readonly Secret[] = [
   { pattern: /"[^"]{48,}"|(?<!\w)'[^']{48,}'(?!\w)|`[^`]{48,}`/g, instead: hidden },
 ];
 
-/** Makes a sentence safe to show, at most 500 characters long. Empty where nothing is left to say. */
+const everywhere = secrets.filter((secret) => secret.everywhere);
+
+/** Makes a sentence of somebody else's safe to show, at most 500 characters long. Empty where nothing is left to say. */
 export function redact(sentence: string): string {
-  const plain = readable(sentence);
-  const lower = plain.toLowerCase();
-  const text = secrets.reduce(
+  return shortened(without(secrets, readable(sentence, longestRead)), longestMessage);
+}
+
+/**
+ * Takes keys, passwords and e-mail addresses out of a text of our own, for a log. Hosts, ids and what was said stay, so
+ * the text must be one of ours. One line, at most 2 000 characters long.
+ */
+export function hideSecrets(text: string): string {
+  return shortened(without(everywhere, readable(text, 2 * longestRead)), longestRead);
+}
+
+function without(list: readonly Secret[], text: string): string {
+  const lower = text.toLowerCase();
+  return list.reduce(
     (rest, { pattern, instead, mark }) => (isMarked(lower, mark) ? rest.replace(pattern, instead) : rest),
-    plain,
+    text,
   );
-  return text.length <= longestMessage ? text : `${text.slice(0, longestMessage - 1)}…`;
+}
+
+function shortened(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
 }
 
 function isMarked(lower: string, mark: Secret['mark']): boolean {
@@ -101,8 +134,8 @@ function isMarked(lower: string, mark: Secret['mark']): boolean {
 }
 
 /** One line, without control characters; a cut goes between words, so that no part of a key survives at the edge. */
-function readable(sentence: string): string {
-  const cut = sentence.length > longestRead ? sentence.slice(0, longestRead).replace(/\S*$/, '') : sentence;
+function readable(sentence: string, longest: number): string {
+  const cut = sentence.length > longest ? sentence.slice(0, longest).replace(/\S*$/, '') : sentence;
   // eslint-disable-next-line no-control-regex -- they have no place in a message
   return cut.replace(/\s*[\u0000-\u001f\u007f]\s*|\s{2,}/g, ' ').trim();
 }
