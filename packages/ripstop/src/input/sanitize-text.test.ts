@@ -32,7 +32,7 @@ describe('the order of the guide', () => {
       message: 'Input text too long (max 10000 characters)',
       status: 400,
       isRetryable: false,
-      details: { max_length: 10_000 },
+      details: { reason: 'too_long', max_length: 10_000 },
     });
     expect(refusal('secret', { maxLength: 5 }).message).toBe('Input text too long (max 5 characters)');
   });

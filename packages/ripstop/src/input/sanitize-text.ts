@@ -1,6 +1,7 @@
 /** Text from outside: without what cannot be seen, neither empty nor too long. */
 import { assertCount, assertOneOf, type Defaults, withDefaults } from '../call/options.js';
 import { InvalidInputError } from '../errors/input-errors.js';
+import type { PublicDetails } from '../errors/model-error.js';
 import { flagLengthAt, type HiddenClass, hiddenClass, isRightToLeft, type Readable } from './hidden-characters.js';
 
 /** What is done with the characters of a class: they are taken out, the text is refused, or they stay. */
@@ -50,13 +51,13 @@ export const sanitizeTextDefaults: Defaults<SanitizeTextOptions> = {
  * it and what is taken out do not count.
  *
  * @throws InvalidInputError 400: not a string, too long, empty (or with nothing in it that can be seen), or with
- * characters that are to be refused. The message never repeats the text.
+ * characters that are to be refused; `details.reason` tells these apart. The message never repeats the text.
  */
 export function sanitizeText(text: unknown, options: SanitizeTextOptions = {}): string {
-  if (typeof text !== 'string') throw new InvalidInputError('Input must be text');
+  if (typeof text !== 'string') throw refusal('not_text', 'Input must be text');
   const checked = checkedOptions(options);
-  const clean = checked.normalize === 'NFC' ? composed(text, checked) : withoutHidden(text, checked);
-  if (!visible.test(clean)) throw new InvalidInputError('Input text cannot be empty');
+  const clean = (checked.normalize === 'NFC' ? composed(text, checked) : withoutHidden(text, checked)).trim();
+  if (!visible.test(clean)) throw refusal('empty', 'Input text cannot be empty');
   return clean;
 }
 
@@ -96,7 +97,7 @@ function composed(text: string, options: Checked): string {
 }
 
 /**
- * One pass over the text, which ends at the first character too many. Exported for its tests, which count what it reads.
+ * The text without its hidden characters, untrimmed: one pass over it, which ends at the first character too many.
  */
 export function withoutHidden(text: Readable, options: Checked): string {
   const kept: string[] = [];
@@ -124,7 +125,7 @@ export function withoutHidden(text: Readable, options: Checked): string {
     at = next;
   }
   kept.push(text.slice(from, text.length));
-  return kept.join('').trim();
+  return kept.join('');
 }
 
 const blackFlag = 0x1f3f4;
@@ -143,9 +144,7 @@ function trimmedLength(maxLength: number): { add(code: number): void } {
       length += blanks + 1;
       blanks = 0;
       if (length > maxLength) {
-        throw new InvalidInputError(`Input text too long (max ${maxLength} characters)`, {
-          details: { max_length: maxLength },
-        });
+        throw refusal('too_long', `Input text too long (max ${maxLength} characters)`, { max_length: maxLength });
       }
     },
   };
@@ -158,5 +157,9 @@ function isBlank(code: number): boolean {
 }
 
 function refused(hidden: HiddenClass): InvalidInputError {
-  return new InvalidInputError(`Input text contains ${names[hidden]}, which are not allowed`);
+  return refusal('hidden_characters', `Input text contains ${names[hidden]}, which are not allowed`, { class: hidden });
+}
+
+function refusal(reason: string, message: string, facts: PublicDetails = {}): InvalidInputError {
+  return new InvalidInputError(message, { details: { reason, ...facts } });
 }
