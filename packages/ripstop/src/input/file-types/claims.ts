@@ -17,7 +17,7 @@ export interface Claims {
 /** They mean "some bytes" (RFC 2046 §4.5.1). */
 const meaningless: ReadonlySet<string> = new Set(['', 'application/octet-stream', 'binary/octet-stream']);
 /** NUL and line ends cut a name short elsewhere, and direction marks show it backwards ("gpj.exe"). */
-const misleading = /[\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const misleading = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
 const plainExtension = /^[a-z0-9]{1,10}$/;
 
 /** @throws InvalidInputError 400 for a name that hides its extension. */

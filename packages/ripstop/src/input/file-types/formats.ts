@@ -19,8 +19,22 @@ export type DetectedType = FileType | MarkupType;
 
 /** In this order: the strongest signatures first. */
 const binary: readonly FileFormat[] = [
-  ...[jpeg, png, gif, webp, avif, heic, tiff, pdf],
-  ...[zip, flac, ogg, wav, mp4, webm, bmp, mp3],
+  jpeg,
+  png,
+  gif,
+  webp,
+  avif,
+  heic,
+  tiff,
+  pdf,
+  zip,
+  flac,
+  ogg,
+  wav,
+  mp4,
+  webm,
+  bmp,
+  mp3,
 ];
 
 /** Names of a type. */
@@ -31,7 +45,10 @@ export interface TypeNames {
 }
 
 const csvAliases = [
-  ...['application/csv', 'text/x-csv', 'text/comma-separated-values', 'text/tab-separated-values'],
+  'application/csv',
+  'text/x-csv',
+  'text/comma-separated-values',
+  'text/tab-separated-values',
   // What browsers on Windows say, since that is what opens a CSV there.
   'application/vnd.ms-excel',
 ];
