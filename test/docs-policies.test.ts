@@ -255,6 +255,11 @@ test('the example of the limits runs, and prints what their pages promise', () =
   ]);
 });
 
+test('the example of results, inputs and nested retries runs, and prints what the page of retry promises', () => {
+  const printed = execFileSync(process.execPath, [join(root, 'examples/retry.mjs')], { cwd: root, encoding: 'utf8' });
+  expect(printed.trimEnd().split('\n')).toEqual(['200 Paris.', 'not stored not_replayable', 'down after 4 calls']);
+});
+
 test('the example of one policy per key runs, and prints what its page promises', () => {
   const printed = execFileSync(process.execPath, [join(root, 'examples/keyed.mjs')], { cwd: root, encoding: 'utf8' });
   expect(printed.trimEnd().split('\n')).toEqual([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { expectedIds, readRows, readTests, rowsOf, titledTests } from '../scripts/spec-rows.mjs';
-import { root } from './repository.js';
+import { readText, root } from './repository.js';
 
 const rows = readRows(root);
 const tests = readTests(root);
@@ -18,6 +18,16 @@ describe('docs/spec', () => {
       { id: 'R1', line: 'one' },
       { id: 'GW25', line: 'a `b` \\| c' },
     ]);
+  });
+});
+
+describe('the rules of the policies', () => {
+  const rules = rowsOf(readText('docs/spec/policies.md')).map(({ id }) => id);
+
+  test('each have a test that names them, but for the one on shared state, which comes later', () => {
+    const named = new Set(tests.flatMap(({ ids }) => ids));
+    expect(rules.length).toBeGreaterThan(70);
+    expect(rules.filter((id) => !named.has(id))).toEqual(['B18']);
   });
 });
 

@@ -524,6 +524,61 @@ describe('what a call leaves behind', () => {
     expect(JSON.parse(printed)).toEqual({ idle: 0, busy: true, reason: 'left', after: 0 });
   });
 
+  test('C4 G10: three policies around a success make at most four promises and one timer, and no signal or listener', () => {
+    // In a process of its own, in which every promise and every timer is counted by the platform itself.
+    const program = `
+      import { createHook } from 'node:async_hooks';
+      import { circuitBreaker, pipeline, retry, timeout } from 'ripstop';
+      const whole = pipeline(retry(), circuitBreaker(), timeout());
+      let counts;
+      const reset = () => (counts = { PROMISE: 0, Timeout: 0, controllers: 0, listeners: 0 });
+      const { AbortController: Real } = globalThis;
+      globalThis.AbortController = class extends Real {
+        constructor() {
+          super();
+          counts.controllers += 1;
+        }
+      };
+      const { addEventListener } = EventTarget.prototype;
+      EventTarget.prototype.addEventListener = function (...listener) {
+        counts.listeners += 1;
+        return addEventListener.apply(this, listener);
+      };
+      const hook = createHook({
+        init(id, type) {
+          if (type in counts) counts[type] += 1;
+        },
+      });
+      const answer = Promise.resolve('done'); // the work's own promise, which is not the policies'
+      const cost = (fn) =>
+        new Promise((resolve) => {
+          let call;
+          // Between two turns of the event loop, so that nothing of this program's own is counted.
+          setImmediate(() => {
+            setImmediate(() => {
+              hook.disable();
+              const made = { ...counts };
+              call.then((value) => resolve({ ...made, value }));
+            });
+            reset();
+            hook.enable();
+            call = whole.execute(fn);
+          });
+        });
+      console.log(JSON.stringify([await cost(() => answer), await cost(({ signal }) => (signal.aborted, answer))]));
+    `;
+    const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+      timeout: 15_000,
+    });
+    const [plain, reading] = JSON.parse(printed) as Record<string, number>[];
+    expect(plain).toMatchObject({ Timeout: 1, controllers: 0, listeners: 0, value: 'done' });
+    expect(plain?.['PROMISE']).toBeGreaterThan(0);
+    expect(plain?.['PROMISE']).toBeLessThanOrEqual(4);
+    expect(reading).toMatchObject({ controllers: 1, listeners: 0 });
+  });
+
   test('T3: late failures of abandoned attempts are never unhandled', async () => {
     const runtime = virtualRuntime();
     const whole = pipeline(
