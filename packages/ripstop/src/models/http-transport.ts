@@ -40,7 +40,8 @@ export const fetchTransport: HttpTransport = async ({ method, url, headers, body
   return { status: response.status, headers: Object.fromEntries(response.headers), body: chunks(response.body) };
 };
 
-async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array, void, undefined> {
+/** The chunks of a body, which is cancelled when its reader stops early. */
+export async function* chunks(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array, void, undefined> {
   if (body === null) return;
   const reader = body.getReader();
   try {

@@ -6,6 +6,7 @@ export { createChute } from './chute.js';
 export type { Chute, HookScope, NoState } from './chute-interface.js';
 export { type ChuteOptions, chuteDefaults } from './chute-options.js';
 export type { CordType, CordTypes } from './chute-types.js';
+export { type Client, type ClientCallOptions, type ClientOptions, createClient } from './client.js';
 export type { CordCall, CordHandler, CordMethod, CordOptions, Guard, GuardCall, Reply } from './cord.js';
 export { requestCorrelationId } from './correlation.js';
 export { type CorsOptions, corsDefaults } from './cors.js';
