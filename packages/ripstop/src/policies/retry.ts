@@ -79,7 +79,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     if (isCircuitOpen(error) && leftMs === Number.POSITIVE_INFINITY) return 'circuit_open';
     if (delayMs >= leftMs || (statedMs !== undefined && statedMs > maxDelayMs)) return 'deadline';
     if (context.notBefore > clock.now() + delayMs) return 'circuit_open';
-    return budget?.take() === 'denied' ? 'budget' : delayMs;
+    return delayMs;
   }
 
   async function recover<T>(next: Next<T>, context: CallScope, first: unknown, startedAt: number): Promise<T> {
@@ -87,13 +87,16 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     let failed = context; // the attempt that threw it
     let began = startedAt;
     let delayMs = 0;
+    // First attempts are free (U1), and a call that our own policies have refused so far has not been made yet.
+    let payer = isRejection(error) ? undefined : budget;
     const history: AttemptReport[] = [];
     for (let attempt = 1; ; attempt += 1) {
       const sentBack = error instanceof SentBack ? error : undefined;
       // A caller who left is the end of an attempt, whatever it throws because of that (G3).
       const errorType = context.cancelled ? 'cancelled' : sentBack ? 'invalid_response' : typeOf(error);
       remember(history, error, errorType, clock.now() - began);
-      const decision = decide(error, attempt, delayMs, failed);
+      const wanted = decide(error, attempt, delayMs, failed);
+      const decision = typeof wanted === 'number' && payer?.take() === 'denied' ? 'budget' : wanted;
       if (typeof decision === 'string') {
         const outcome = sentBack ? sentBack.result : error;
         reportCall(outcome, { attempts: history, stopReason: decision });
@@ -104,30 +107,27 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
       delayMs = decision;
       failed.emit({ type: 'retry.scheduled', delayMs, errorType });
       if (sentBack) discard(sentBack.result);
-      await waitFor(delayMs, context, error, history);
+      await waitFor(delayMs, context, { error, history, payer });
       began = clock.now();
       failed = nextAttempt(context, attempt + 1);
       try {
         const outcome = judged(await runAttempt(next, failed), failed);
         if (!(outcome instanceof SentBack)) return outcome;
         error = outcome;
+        payer = budget;
       } catch (failure) {
         error = failure;
-        if (isRejection(error)) budget?.giveBack();
+        if (isRejection(error)) payer?.giveBack();
+        else payer = budget;
       }
     }
   }
 
-  async function waitFor(
-    delayMs: number,
-    context: CallContext,
-    error: unknown,
-    history: readonly AttemptReport[],
-  ): Promise<void> {
+  async function waitFor(delayMs: number, context: CallContext, { error, history, payer }: Pause): Promise<void> {
     try {
       await sleep(clock, delayMs, context);
     } catch (reason) {
-      budget?.giveBack();
+      payer?.giveBack();
       explain(reason, error);
       reportCall(reason, { attempts: history, stopReason: context.cancelled ? 'cancelled' : 'deadline' });
       throw reason;
@@ -166,6 +166,14 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     },
     runtime,
   );
+}
+
+/** What is known when a wait begins. */
+interface Pause {
+  readonly error: unknown;
+  readonly history: readonly AttemptReport[];
+  /** Who has paid for the next attempt, and gets his token back if it is not made. */
+  readonly payer: RetryBudget | undefined;
 }
 
 /** A result that `whenResult` does not take. Goes the way of an error, and is never thrown. */

@@ -291,8 +291,27 @@ describe('in retry', () => {
     const runtime = virtualRuntime();
     const budget = retryBudget(still, runtime);
     const full = new ModelOverloadedError(undefined, { details: { reason: 'queue_full' } });
-    expect(await retried(() => Promise.reject(full), budget, runtime)).toBe(full);
+    const fn: Call<never> = ({ attempt }) => {
+      // What the second and further attempts have paid is there again when the next one asks.
+      if (attempt > 1) expect(budget.balance).toBe(9);
+      return Promise.reject(attempt === 1 ? down : full);
+    };
+    expect(await retried(fn, budget, runtime)).toBe(full);
     expect(budget.balance).toBe(10);
+  });
+
+  test('U1 U3: a call that our own policies have refused so far is still to be made, and that is free', async () => {
+    const runtime = virtualRuntime();
+    const budget = retryBudget(still, runtime);
+    drain(budget);
+    const full = new ModelOverloadedError(undefined, { details: { reason: 'queue_full' } });
+    const inTheEnd: Call<string> = ({ attempt }) => (attempt < 4 ? Promise.reject(full) : 'done');
+    expect(await retried(inTheEnd, budget, runtime)).toBe('done');
+    expect(budget.balance).toBeCloseTo(0.2);
+
+    const madeOnce: Call<never> = ({ attempt }) => Promise.reject(attempt === 2 ? down : full);
+    expect(await retried(madeOnce, budget, runtime)).toBe(down);
+    expect(callReport(down)).toMatchObject({ stopReason: 'budget' });
   });
 
   test('U3: a caller who leaves while a retry waits gets its token back into the bucket', async () => {
