@@ -1,8 +1,10 @@
 import { type } from 'arktype';
+import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { fieldErrors, maxIssues, type StandardSchema } from './issues.js';
+import { ValidationError } from '../errors/input-errors.js';
+import { fieldErrors, formatIssues, maxIssues, type StandardSchema } from './issues.js';
 
 const email = { zod: z.email(), valibot: v.pipe(v.string(), v.email()), arktype: type('string.email') };
 
@@ -84,6 +86,119 @@ test('D13: issues beyond the fiftieth are left out', () => {
 test("D13: a schema's own message that repeats the value is replaced", () => {
   const fields = fieldErrors([{ message: 'hunter2 is too weak', path: ['password'] }], { password: 'hunter2' });
   expect(fields).toEqual([{ path: ['password'], message: 'This field is not valid' }]);
+});
+
+test('D13: it is replaced as well where it repeats part of a long value, a number, or another field', () => {
+  const input = { prompt: `Dear model, ${'tell me about Paris. '.repeat(50)}`, pin: 90_210, card: '4111-1111' };
+  const told = (message: string, field = 'prompt'): string | undefined =>
+    fieldErrors([{ message, path: [field] }], input)[0]?.message;
+  expect(told(`"${input.prompt.slice(0, 30)}…" is off topic`)).toBe('This field is not valid');
+  expect(told(`not about ${input.prompt.slice(300, 330).toUpperCase()}`)).toBe('This field is not valid');
+  expect(told('90210 is taken', 'pin')).toBe('This field is not valid');
+  expect(told('the card 4111-1111 is unknown', 'pin')).toBe('This field is not valid');
+  expect(told('must be about a city in France')).toBe('must be about a city in France');
+});
+
+test('D13: of an input that cannot be looked through in time, no foreign sentence is told', () => {
+  const issue = { message: 'must be even', path: [0] };
+  const [field] = fieldErrors(
+    [issue],
+    Array.from({ length: 50_000 }, (_, index) => index),
+  );
+  expect(field?.message).toBe('This field is not valid');
+  const looped: unknown[] = [7];
+  looped.push(looped);
+  expect(fieldErrors([issue], looped)[0]?.message).toBe('This field is not valid');
+});
+
+test("D13: a key is the caller's own, and told without what hides in it, cut to 100 characters", () => {
+  const key = `a\u0000\u202eb\n${'😀'.repeat(500)}`;
+  const { fields, field_errors: byPath = {} } = formatIssues([{ message: 'bad', path: [key, 3] }], {});
+  expect(fields[0]?.path).toEqual([`ab\n${'😀'.repeat(97)}…`, 3]);
+  expect(Object.keys(byPath)).toEqual([`ab\n${'😀'.repeat(97)}… -> 3`]);
+});
+
+test('D17: a long sentence is cut between characters', () => {
+  const [field] = fieldErrors([{ message: '👩\u200d🚀'.repeat(400), path: [] }], {});
+  expect(field?.message).toBe(`${'👩\u200d🚀'.repeat(100)}…`);
+});
+
+test('R20 R21: the result has the keys of the envelope, and nothing else', () => {
+  const issues = [
+    { message: 'first', path: ['a', { key: 0 }] },
+    { message: 'second', path: ['a', 0] },
+    { message: 'whole', path: [] },
+  ];
+  expect(formatIssues(issues, {})).toEqual({
+    error: 'Validation failed',
+    error_type: 'validation_error',
+    field_errors: { 'a -> 0': ['first', 'second'], '(root)': ['whole'] },
+    fields: [
+      { path: ['a', 0], message: 'first' },
+      { path: ['a', 0], message: 'second' },
+      { path: [], message: 'whole' },
+    ],
+    is_retryable: false,
+  });
+});
+
+test("R33: the error for it is a 422 in both profiles' envelope, and not retried", async () => {
+  const error = new ValidationError(fieldErrors([{ message: 'bad', path: ['a'] }], {}));
+  expect(error).toMatchObject({ status: 422, isRetryable: false, origin: 'client' });
+  const response = error.getResponse();
+  expect(response.status).toBe(422);
+  expect(await response.json()).toMatchObject({ error_type: 'validation_error', field_errors: { a: ['bad'] } });
+});
+
+test('whatever a library reports, it can be told', () => {
+  const messages = fc.constantFrom(
+    'Too small: expected x',
+    'Invalid input',
+    'must be y',
+    'Invalid key: Received z',
+    '',
+  );
+  const anyIssue = fc.record(
+    {
+      message: fc.oneof(messages, fc.string()),
+      path: fc.option(
+        fc.array(
+          fc.oneof(
+            fc.string(),
+            fc.nat(),
+            fc.string().map((key) => ({ key })),
+          ),
+        ),
+        { nil: undefined },
+      ),
+      code: fc.oneof(
+        fc.constantFrom('too_small', 'invalid_union', 'unrecognized_keys', 'intersection', 'union'),
+        fc.anything(),
+      ),
+      kind: fc.constantFrom('schema', 'validation', undefined),
+      type: fc.constantFrom('union', 'min_length', 'max_value', 'picklist'),
+      problem: fc.constantFrom('must be y', undefined, undefined),
+      minimum: fc.anything(),
+      requirement: fc.anything(),
+      rule: fc.anything(),
+      expected: fc.oneof(fc.string(), fc.anything()),
+      received: fc.anything(),
+      options: fc.anything(),
+    },
+    { requiredKeys: ['message'] },
+  );
+  fc.assert(
+    fc.property(fc.array(anyIssue), fc.anything(), (issues, value) => {
+      const fields = fieldErrors(issues, value);
+      expect(fields.length).toBeLessThanOrEqual(maxIssues);
+      for (const { path, message } of fields) {
+        expect(message).not.toBe('');
+        expect(Array.from(message).length).toBeLessThanOrEqual(301);
+        expect(path.length).toBeLessThanOrEqual(32);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test('a message stays when the value is so short that it stands there by chance', () => {

@@ -58,7 +58,7 @@ export const readArktype: Reader = (issue, value) => {
 /** Of `a number`, and of `a number or a string`, `"x", "y" or 7`. */
 function ofWords(expected: unknown): Finding | undefined {
   if (typeof expected !== 'string') return undefined;
-  const parts = expected.split(/, | or /).map((part) => {
+  const parts = expected.split(/, | or /).map((part): Finding | undefined => {
     return (
       expectations[part] ??
       (/^(?:"[^"]*"|-?\d+(?:\.\d+)?|true|false|null)$/.test(part) ? { options: [part] } : undefined)
