@@ -12,27 +12,53 @@ export function withDefaults<O extends object, D extends O>(defaults: D, options
   return merged;
 }
 
+/** What the value of an option must be, in words that follow "must be", and the test of it. */
+export type Rule = readonly [text: string, holds: (value: number) => boolean];
+
+/** Infinity is allowed and means "none". */
+export const positive: Rule = ['above 0', (value) => value > 0];
+/** Infinity is allowed. */
+export const notNegative: Rule = ['0 or above', (value) => value >= 0];
+/** Infinity is allowed. */
+export const count: Rule = ['a whole number of at least 1', (value) => value >= 1 && isWhole(value)];
+/** Infinity is allowed. */
+export const countOrNone: Rule = ['a whole number of at least 0', (value) => value >= 0 && isWhole(value)];
+export const ratio: Rule = ['above 0 and at most 1', (value) => value > 0 && value <= 1];
+
+/**
+ * Holds options to their rules. One that is `undefined` has none to keep.
+ *
+ * @throws RangeError naming option, rule and value.
+ */
+export function check(options: object, rules: Readonly<Record<string, Rule>>): void {
+  for (const [option, rule] of Object.entries(rules)) {
+    const value = (options as Readonly<Record<string, unknown>>)[option];
+    if (value !== undefined) assertRule(option, rule, value);
+  }
+}
+
+export function assertRule(option: string, [text, holds]: Rule, value: unknown): void {
+  if (typeof value !== 'number' || !holds(value)) throw badOption(option, `must be ${text}`, value);
+}
+
 /** Above zero; Infinity is allowed and means "none". */
 export function assertPositive(option: string, value: number): void {
-  if (typeof value !== 'number' || !(value > 0)) throw badOption(option, 'must be above 0', value);
+  assertRule(option, positive, value);
 }
 
 /** Zero or above; Infinity is allowed. */
 export function assertNotNegative(option: string, value: number): void {
-  if (typeof value !== 'number' || !(value >= 0)) throw badOption(option, 'must be 0 or above', value);
+  assertRule(option, notNegative, value);
 }
 
 /** A whole number of at least `least`; Infinity is allowed. */
-export function assertCount(option: string, value: number, least = 1): void {
-  const whole = value === Number.POSITIVE_INFINITY || Number.isInteger(value);
-  if (!whole || value < least) throw badOption(option, `must be a whole number of at least ${least}`, value);
+export function assertCount(option: string, value: number, least: 0 | 1 = 1): void {
+  assertRule(option, least === 0 ? countOrNone : count, value);
 }
 
 /** Above 0 and at most 1. */
 export function assertRatio(option: string, value: number): void {
-  if (typeof value !== 'number' || !(value > 0 && value <= 1)) {
-    throw badOption(option, 'must be above 0 and at most 1', value);
-  }
+  assertRule(option, ratio, value);
 }
 
 export function assertOneOf(option: string, value: unknown, allowed: readonly string[]): void {
@@ -41,4 +67,8 @@ export function assertOneOf(option: string, value: unknown, allowed: readonly st
 
 export function badOption(option: string, rule: string, value: unknown): RangeError {
   return new RangeError(`${option} ${rule}, got ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`);
+}
+
+function isWhole(value: number): boolean {
+  return value === Number.POSITIVE_INFINITY || Number.isInteger(value);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createError } from './create-error.js';
-import { type ErrorType, errorTypes } from './error-types.js';
+import { errorTypes } from './error-table.js';
+import type { ErrorType } from './error-types.js';
 
 const all = Object.keys(errorTypes) as ErrorType[];
 

@@ -1,6 +1,7 @@
 /** `ripstop/errors`: what can go wrong, and how it is told. */
 export { createError } from './create-error.js';
-export { type ErrorType, type ErrorTypeFacts, errorTypes, type Origin, type StatusProfile } from './error-types.js';
+export { type ErrorTypeFacts, errorTypes } from './error-table.js';
+export type { ErrorFacts, ErrorType, Origin, StatusProfile } from './error-types.js';
 export {
   AuthenticationError,
   ContentFilteredError,

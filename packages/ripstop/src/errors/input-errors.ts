@@ -1,5 +1,4 @@
 /** Errors of a request that could never have worked as it was sent. */
-import { errorTypes } from './error-types.js';
 import { type ErrorEnvelope, type FieldError, ModelError, type ModelErrorOptions } from './model-error.js';
 
 /** The request is malformed, too large, of a wrong type, or goes to a path or method that does not exist. */
@@ -7,7 +6,7 @@ export class InvalidInputError extends ModelError {
   static override readonly errorType = 'invalid_input';
   override readonly name = 'InvalidInputError';
 
-  constructor(message: string = errorTypes.invalid_input.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The request is not valid', options?: ModelErrorOptions) {
     super('invalid_input', message, options);
   }
 }
@@ -19,7 +18,7 @@ export class ValidationError extends ModelError {
   readonly fields: readonly FieldError[];
 
   constructor(fields: readonly FieldError[], options?: ModelErrorOptions) {
-    super('validation_error', errorTypes.validation_error.sentence, options);
+    super('validation_error', 'Validation failed', options);
     this.fields = fields;
   }
 
@@ -63,7 +62,7 @@ export class ContentFilteredError extends ModelError {
   static override readonly errorType = 'content_filtered';
   override readonly name = 'ContentFilteredError';
 
-  constructor(message: string = errorTypes.content_filtered.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The content was refused by a safety filter', options?: ModelErrorOptions) {
     super('content_filtered', message, options);
   }
 }
@@ -73,7 +72,7 @@ export class AuthenticationError extends ModelError {
   static override readonly errorType = 'authentication_failed';
   override readonly name = 'AuthenticationError';
 
-  constructor(message: string = errorTypes.authentication_failed.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The credential is missing or not valid', options?: ModelErrorOptions) {
     super('authentication_failed', message, options);
   }
 }
@@ -83,7 +82,7 @@ export class PermissionDeniedError extends ModelError {
   static override readonly errorType = 'permission_denied';
   override readonly name = 'PermissionDeniedError';
 
-  constructor(message: string = errorTypes.permission_denied.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The credential does not permit this request', options?: ModelErrorOptions) {
     super('permission_denied', message, options);
   }
 }
@@ -93,7 +92,7 @@ export class ModelNotFoundError extends ModelError {
   static override readonly errorType = 'model_not_found';
   override readonly name = 'ModelNotFoundError';
 
-  constructor(message: string = errorTypes.model_not_found.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The model does not exist', options?: ModelErrorOptions) {
     super('model_not_found', message, options);
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createError } from './create-error.js';
-import { errorTypes } from './error-types.js';
+import { errorTypes } from './error-table.js';
 import { AuthenticationError, InvalidInputError, PermissionDeniedError } from './input-errors.js';
 import { ModelError, type ModelErrorOptions } from './model-error.js';
 import { ModelOverloadedError, QuotaExceededError, RateLimitError } from './rejections.js';

@@ -1,4 +1,4 @@
-import { type ErrorType, errorTypes, type Origin, type StatusProfile } from './error-types.js';
+import { type ErrorType, errorFacts, type Origin, type StatusProfile } from './error-types.js';
 
 /** Facts about an error that its caller may see: plain JSON, never a prompt, a body, a key or a host. */
 export type PublicDetails = Readonly<Record<string, unknown>>;
@@ -78,23 +78,23 @@ export class ModelError extends Error {
   static readonly errorType: ErrorType | undefined = undefined;
 
   override readonly name: string = 'ModelError';
-  readonly errorType: ErrorType;
-  readonly details: PublicDetails;
-  readonly isRetryable: boolean;
-  readonly retryAfterMs: number | undefined;
+  declare readonly errorType: ErrorType;
+  declare readonly details: PublicDetails;
+  declare readonly isRetryable: boolean;
+  declare readonly retryAfterMs: number | undefined;
   /** When the error was made. */
-  readonly timestamp: Date;
-  readonly origin: Origin;
-  correlationId: string | undefined;
-  attempts: readonly AttemptReport[] | undefined;
-  stopReason: StopReason | undefined;
+  declare readonly timestamp: Date;
+  declare readonly origin: Origin;
+  declare correlationId: string | undefined;
+  declare attempts: readonly AttemptReport[] | undefined;
+  declare stopReason: StopReason | undefined;
   /** For our own logs; not enumerable, never serialised. */
   declare readonly diagnostics: unknown;
   declare private readonly statusOverride: number | undefined;
 
   constructor(errorType: ErrorType, message: string, options: ModelErrorOptions = {}) {
-    super(options.message ?? message, 'cause' in options ? { cause: options.cause } : undefined);
-    const facts = errorTypes[errorType];
+    super(options.message ?? message, options);
+    const facts = errorFacts[errorType];
     this.errorType = errorType;
     this.details = options.details ?? {};
     this.isRetryable = options.isRetryable ?? facts.retryable;
@@ -147,7 +147,7 @@ export class ModelError extends Error {
   }
 
   statusFor(profile: StatusProfile): number {
-    const facts = errorTypes[this.errorType];
+    const facts = errorFacts[this.errorType];
     if (profile === 'http' && this.statusOverride !== undefined) return this.statusOverride;
     return this.origin === 'client' ? facts[profile] : (facts.ours?.[profile] ?? facts[profile]);
   }

@@ -1,5 +1,4 @@
 /** Errors of a call that was refused or given up: by a limit, by load, or by the caller. */
-import { errorTypes } from './error-types.js';
 import { ModelError, type ModelErrorOptions } from './model-error.js';
 
 /** Too many requests or tokens for now. Comes back after the stated wait. */
@@ -7,7 +6,7 @@ export class RateLimitError extends ModelError {
   static override readonly errorType = 'rate_limited';
   override readonly name = 'RateLimitError';
 
-  constructor(message: string = errorTypes.rate_limited.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'Too many requests; try again later', options?: ModelErrorOptions) {
     super('rate_limited', message, options);
   }
 }
@@ -17,7 +16,7 @@ export class QuotaExceededError extends ModelError {
   static override readonly errorType = 'quota_exceeded';
   override readonly name = 'QuotaExceededError';
 
-  constructor(message: string = errorTypes.quota_exceeded.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The quota is used up', options?: ModelErrorOptions) {
     super('quota_exceeded', message, options);
   }
 }
@@ -30,7 +29,7 @@ export class ModelOverloadedError extends ModelError {
   static override readonly errorType = 'model_overloaded';
   override readonly name = 'ModelOverloadedError';
 
-  constructor(message: string = errorTypes.model_overloaded.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The model is overloaded; try again later', options?: ModelErrorOptions) {
     super('model_overloaded', message, options);
   }
 }
@@ -40,7 +39,7 @@ export class CancelledError extends ModelError {
   static override readonly errorType = 'cancelled';
   override readonly name = 'CancelledError';
 
-  constructor(message: string = errorTypes.cancelled.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The caller left before the answer was ready', options?: ModelErrorOptions) {
     super('cancelled', message, options);
   }
 }

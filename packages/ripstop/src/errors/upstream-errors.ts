@@ -1,5 +1,4 @@
 /** Errors of a call that was made and went wrong. */
-import { errorTypes } from './error-types.js';
 import { ModelError, type ModelErrorOptions } from './model-error.js';
 
 /** The model is cold, loading, or could not be loaded. Worth a patient retry. */
@@ -7,7 +6,7 @@ export class ModelLoadingError extends ModelError {
   static override readonly errorType = 'model_loading_failed';
   override readonly name = 'ModelLoadingError';
 
-  constructor(message: string = errorTypes.model_loading_failed.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The model is not loaded yet; try again later', options?: ModelErrorOptions) {
     super('model_loading_failed', message, options);
   }
 }
@@ -28,7 +27,7 @@ export class InferenceTimeoutError extends ModelError {
     super(
       'inference_timeout',
       seconds === undefined
-        ? errorTypes.inference_timeout.sentence
+        ? 'Model inference timed out'
         : `Model inference timed out after ${seconds} seconds`,
       {
         ...options,
@@ -52,7 +51,7 @@ export class OutOfMemoryError extends ModelError {
   override readonly name = 'OutOfMemoryError';
 
   constructor({ memoryUsed, memoryAvailable, ...options }: OutOfMemoryFacts = {}) {
-    super('out_of_memory', errorTypes.out_of_memory.sentence, {
+    super('out_of_memory', 'Model inference failed due to insufficient memory', {
       ...options,
       details: {
         ...options.details,
@@ -68,7 +67,7 @@ export class GenerationFailedError extends ModelError {
   static override readonly errorType = 'generation_failed';
   override readonly name = 'GenerationFailedError';
 
-  constructor(message: string = errorTypes.generation_failed.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The model failed while generating', options?: ModelErrorOptions) {
     super('generation_failed', message, options);
   }
 }
@@ -78,7 +77,7 @@ export class UpstreamUnavailableError extends ModelError {
   static override readonly errorType = 'upstream_unavailable';
   override readonly name = 'UpstreamUnavailableError';
 
-  constructor(message: string = errorTypes.upstream_unavailable.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The model service is unavailable', options?: ModelErrorOptions) {
     super('upstream_unavailable', message, options);
   }
 }
@@ -88,7 +87,7 @@ export class InvalidResponseError extends ModelError {
   static override readonly errorType = 'invalid_response';
   override readonly name = 'InvalidResponseError';
 
-  constructor(message: string = errorTypes.invalid_response.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The model service sent an answer that makes no sense', options?: ModelErrorOptions) {
     super('invalid_response', message, options);
   }
 }
@@ -98,7 +97,7 @@ export class StreamInterruptedError extends ModelError {
   static override readonly errorType = 'stream_interrupted';
   override readonly name = 'StreamInterruptedError';
 
-  constructor(message: string = errorTypes.stream_interrupted.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'The answer broke off before its end', options?: ModelErrorOptions) {
     super('stream_interrupted', message, options);
   }
 }
@@ -108,7 +107,7 @@ export class InternalError extends ModelError {
   static override readonly errorType = 'internal_error';
   override readonly name = 'InternalError';
 
-  constructor(message: string = errorTypes.internal_error.sentence, options?: ModelErrorOptions) {
+  constructor(message: string = 'An unexpected error occurred', options?: ModelErrorOptions) {
     super('internal_error', message, options);
   }
 }

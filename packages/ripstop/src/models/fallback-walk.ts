@@ -1,7 +1,7 @@
 /** Walking a chain of models: who is asked next, who is left out, and what is told when nobody answers. */
 import { settleOrAbort } from '../call/abort.js';
 import { abortable, type CallContext } from '../call/call.js';
-import { errorTypes } from '../errors/error-types.js';
+import { nextModelAfter } from '../errors/error-table.js';
 import { type AttemptReport, ModelError } from '../errors/model-error.js';
 import { ModelOverloadedError } from '../errors/rejections.js';
 import type { CircuitBreaker } from '../policies/circuit-breaker.js';
@@ -143,7 +143,7 @@ class Story {
   failure(): ModelError {
     const last = this.failures.at(-1)?.error;
     // A verdict on the request itself outranks whatever failed before it.
-    if (last !== undefined && errorTypes[last.errorType].nextModel === 'larger_window') return this.told(last);
+    if (last !== undefined && nextModelAfter(last.errorType) === 'larger_window') return this.told(last);
     const skips = this.skips.filter(({ member }) => !this.failures.some((failure) => failure.member === member));
     const errors = [...this.failures.map(({ error }) => error), ...skips.flatMap(({ rejection }) => rejection ?? [])];
     const waits = errors.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
@@ -183,7 +183,7 @@ class Story {
   private fail(member: Member, error: ModelError, ms: number): void {
     this.failures.push({ member, error });
     this.context.emit({ type: 'model.failed', model: member.name, errorType: error.errorType, ms });
-    switch (errorTypes[error.errorType].nextModel) {
+    switch (nextModelAfter(error.errorType)) {
       case 'yes':
         return;
       case 'no':

@@ -822,7 +822,7 @@ describe('bad options', () => {
     [{ slowRatio: 0.5 }, 'slowRatio needs slowMs, got none'],
     [{ slowMs: -1 }, 'slowMs must be above 0, got -1'],
     [{ window: { ms: -1 } }, 'window.ms must be above 0, got -1'],
-    [{ window: { calls: 0 } }, 'window.calls must be a whole number of at least 1, got 0'],
+    [{ window: { calls: 0 } }, 'window.calls must be a whole number from 1 to 100000, got 0'],
     [
       { window: { calls: 5 }, failureRatio: 0.5, minCalls: 6 },
       'minCalls must be at most window.calls (5), or no ratio is ever taken, got 6',

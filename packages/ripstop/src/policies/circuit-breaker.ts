@@ -3,12 +3,12 @@ import { type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, type StreamEnd, watchStream } from '../call/stream.js';
 import { checkBreakerSettings } from './parts/breaker-check.js';
-import { BreakerMachine } from './parts/breaker-machine.js';
+import { type BreakerMachine, breakerMachine } from './parts/breaker-machine.js';
 import type { BreakerCounters, BreakerSnapshot } from './parts/breaker-snapshot.js';
 import type { BreakerOutcome, BreakerOverride, BreakerState, OpenCause, Permit } from './parts/breaker-state.js';
 import type { WindowOptions } from './parts/rolling-window.js';
 import { isRejection, isServiceFailure, passes } from './parts/verdict.js';
-import { type Policy, policy } from './policy.js';
+import { type Policy, policy, withMembers } from './policy.js';
 
 export type { BreakerCounters, BreakerOutcome, BreakerOverride, BreakerSnapshot, BreakerState, OpenCause, Permit };
 
@@ -122,15 +122,38 @@ export interface CircuitBreaker extends Policy {
 
 /** @throws RangeError for a bad option. */
 export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Runtime = systemRuntime): CircuitBreaker {
-  const machine = new BreakerMachine(checked(options), runtime);
+  const settings = withDefaults(circuitBreakerDefaults, options);
+  checkBreakerSettings(settings);
+  const machine = breakerMachine(settings, runtime);
   const { clock } = runtime;
-  const { when } = options;
+  const { when } = settings;
 
   function outcomeOf(error: unknown, context: CallContext): BreakerOutcome {
     if (context.cancelled) return 'cancelled';
     if (isRejection(error)) return 'rejected';
     // A filter that throws has not ruled the error out.
     return isServiceFailure(error) && passes(when, error, context) !== false ? 'failure' : 'ignored';
+  }
+
+  function failed(error: unknown, permit: number, context: CallContext): void {
+    machine.settle(permit, outcomeOf(error, context), error, context);
+    const { retryAfterMs } = machine;
+    if (retryAfterMs > 0) context.holdUntil(clock.now() + retryAfterMs);
+  }
+
+  /** A stream is judged at its end; a reader who leaves with something in hand had what he wanted (B17). */
+  function judgeStream<S extends AsyncIterable<unknown> & object>(stream: S, permit: number, context: CallContext): S {
+    let items = 0;
+    return watchStream(stream, {
+      item() {
+        items += 1;
+        machine.renew(permit);
+      },
+      ended(end: StreamEnd) {
+        if (end.kind === 'failed') machine.settle(permit, outcomeOf(end.error, context), end.error, context);
+        else machine.settle(permit, end.kind === 'completed' || items > 0 ? 'success' : 'cancelled', undefined, context);
+      },
+    });
   }
 
   const base = policy(
@@ -140,13 +163,11 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
       return next(context).then(
         (value) => {
           if (isStream(value)) return judgeStream(value, permit, context);
-          permit.settle('success');
+          machine.settle(permit, 'success', undefined, context);
           return value;
         },
         (error: unknown) => {
-          permit.settle(outcomeOf(error, context), error);
-          const { retryAfterMs } = machine;
-          if (retryAfterMs > 0) context.holdUntil(clock.now() + retryAfterMs);
+          failed(error, permit, context);
           throw error;
         },
       );
@@ -154,39 +175,40 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
     runtime,
   );
 
-  /** A stream is judged at its end; a reader who leaves with something in hand had what he wanted (B17). */
-  function judgeStream<S extends AsyncIterable<unknown> & object>(stream: S, permit: Permit, context: CallContext): S {
-    let items = 0;
-    return watchStream(stream, {
-      item: () => {
-        items += 1;
-        permit.renew();
-      },
-      ended(end: StreamEnd) {
-        if (end.kind === 'failed') permit.settle(outcomeOf(end.error, context), end.error);
-        else permit.settle(end.kind === 'completed' || items > 0 ? 'success' : 'cancelled');
-      },
-    });
-  }
-
-  return Object.defineProperties(base as CircuitBreaker, {
-    state: { get: () => machine.state, enumerable: true },
-    retryAfterMs: { get: () => machine.retryAfterMs, enumerable: true },
-    openCause: { get: () => machine.cause, enumerable: true },
-    override: { get: () => machine.override, enumerable: true },
-    acquire: { value: () => machine.acquire() },
-    reset: { value: () => machine.reset() },
-    isolate: { value: () => machine.setOverride('forced_open') },
-    disable: { value: () => machine.setOverride('disabled') },
-    metricsOnly: { value: () => machine.setOverride('metrics_only') },
-    release: { value: () => machine.release() },
-    snapshot: { value: () => machine.snapshot() },
-    restore: { value: (snapshot: unknown) => machine.restore(snapshot) },
+  return withMembers(base, {
+    get state() {
+      return machine.state;
+    },
+    get retryAfterMs() {
+      return machine.retryAfterMs;
+    },
+    get openCause() {
+      return machine.openCause;
+    },
+    get override() {
+      return machine.override;
+    },
+    acquire: () => permitOf(machine),
+    isolate: () => machine.set('forced_open'),
+    disable: () => machine.set('disabled'),
+    metricsOnly: () => machine.set('metrics_only'),
+    reset: machine.reset,
+    release: machine.release,
+    snapshot: machine.snapshot,
+    restore: machine.restore,
   });
 }
 
-function checked(options: CircuitBreakerOptions): Settings {
-  const settings = withDefaults(circuitBreakerDefaults, options);
-  checkBreakerSettings(settings);
-  return settings;
+function permitOf(machine: BreakerMachine): Permit {
+  let permit: number | undefined = machine.acquire();
+  return {
+    generation: machine.generation,
+    settle(outcome, error) {
+      if (permit !== undefined) machine.settle(permit, outcome, error);
+      permit = undefined;
+    },
+    renew() {
+      if (permit !== undefined) machine.renew(permit);
+    },
+  };
 }

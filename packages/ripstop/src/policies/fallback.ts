@@ -3,7 +3,7 @@ import { abortable, type CallContext } from '../call/call.js';
 import { callReport, reportCall } from '../call/call-report.js';
 import { assertOneOf } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
-import { errorTypes } from '../errors/error-types.js';
+import { nextModelAfter } from '../errors/error-table.js';
 import { ModelError } from '../errors/model-error.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { isRejection, isServiceFailure, passes, typeOf, upstreamStatus } from './parts/verdict.js';
@@ -94,7 +94,7 @@ function bothFailed(error: unknown, failure: unknown): AggregateError {
 function outcomeOf(error: unknown): FallbackOutcome | undefined {
   if (isRejection(error)) return 'rejected';
   if (InferenceTimeoutError.isInstance(error) || isSignalTimeout(error)) return 'timeout';
-  if (ModelError.isInstance(error)) return errorTypes[error.errorType].nextModel === 'yes' ? 'failure' : undefined;
+  if (ModelError.isInstance(error)) return nextModelAfter(error.errorType) === 'yes' ? 'failure' : undefined;
   const status = upstreamStatus(error);
   if (status !== undefined) return callersFaults.has(status) ? undefined : 'failure';
   return isServiceFailure(error) ? 'failure' : undefined;

@@ -48,6 +48,11 @@ export function policy(name: string, run: PolicyRun, runtime: Runtime = systemRu
   return layered(name, [run], runtime);
 }
 
+/** The policy, with more that can be read of it or done to it. Getters stay getters. */
+export function withMembers<M extends object>(base: Policy, members: M): Policy & M {
+  return Object.defineProperties(base, Object.getOwnPropertyDescriptors(members)) as Policy & M;
+}
+
 /**
  * Joins policies, the outermost first: `pipeline(retry(), circuitBreaker(), timeout())`.
  *

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createError } from '../errors/create-error.js';
-import { type ErrorType, errorTypes } from '../errors/error-types.js';
+import { errorTypes } from '../errors/error-table.js';
+import type { ErrorType } from '../errors/error-types.js';
 import { ModelOverloadedError } from '../errors/rejections.js';
 import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { recordingContext } from '../testing/recording-context.js';

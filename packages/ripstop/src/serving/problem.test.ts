@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createError } from '../errors/create-error.js';
-import { type ErrorType, errorTypes } from '../errors/error-types.js';
+import { errorTypes } from '../errors/error-table.js';
+import type { ErrorType } from '../errors/error-types.js';
 import { InvalidInputError, ModelNotFoundError, ValidationError } from '../errors/input-errors.js';
 import { ModelOverloadedError, RateLimitError } from '../errors/rejections.js';
 import { OutOfMemoryError, StreamInterruptedError, UpstreamUnavailableError } from '../errors/upstream-errors.js';

@@ -1,5 +1,6 @@
 /** Errors as answers: the native envelope, OpenAI's, RFC 9457 problem+json, and the frames of streams that have begun. */
-import { errorTypes, type StatusProfile } from '../errors/error-types.js';
+import { errorTypes } from '../errors/error-table.js';
+import type { StatusProfile } from '../errors/error-types.js';
 import { ValidationError } from '../errors/input-errors.js';
 import type { ModelError } from '../errors/model-error.js';
 import { InternalError } from '../errors/upstream-errors.js';

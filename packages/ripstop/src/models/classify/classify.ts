@@ -9,7 +9,7 @@
  * Sources: the providers' published error pages and the sources of open servers, named in the tables; RFC 9110.
  */
 import { createError } from '../../errors/create-error.js';
-import { type ErrorType, errorTypes } from '../../errors/error-types.js';
+import { type ErrorType, errorFacts } from '../../errors/error-types.js';
 import type { ModelError, ModelErrorOptions } from '../../errors/model-error.js';
 import { redact } from '../../errors/redact.js';
 import { longest, waitInHeaders, waitInLimitHeaders, waitInProse } from '../retry-after.js';
@@ -192,7 +192,7 @@ function isRetryable(
   const told = header('x-should-retry') ?? header('x-fal-retryable');
   if (told === 'true' || told === 'false') return told === 'true';
   if (retryable !== undefined) return retryable;
-  if (type !== 'rate_limited') return errorTypes[type].retryable;
+  if (type !== 'rate_limited') return errorFacts[type].retryable;
   return !isTooLarge(text) && (wait !== undefined || !isDaily(text));
 }
 
@@ -220,7 +220,7 @@ function statedNumbers({ layers, text }: Evidence, type: ErrorType): ContextNumb
 
 /** Only of a fault that the caller, or whoever runs the service, can do something about; else the table's sentence. */
 function safeMessage({ layers, form, thrown }: Evidence, type: ErrorType): string {
-  if (errorTypes[type].http >= 500 || form === 'html' || type === 'cancelled') return '';
+  if (errorFacts[type].http >= 500 || form === 'html' || type === 'cancelled') return '';
   if (thrown.length > 0 && form !== 'json') return '';
   const sentence = layers.find(({ message }) => message !== undefined && message.length > 3)?.message;
   return sentence === undefined ? '' : redact(sentence);

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GenerationFailedError } from '../../errors/upstream-errors.js';
 import { virtualRuntime } from '../../testing/virtual-runtime.js';
-import { BreakerMachine } from './breaker-machine.js';
+import { circuitBreaker } from '../circuit-breaker.js';
 import type { BreakerOutcome, BreakerOverride, BreakerSettings, Permit } from './breaker-state.js';
 
 /** What the rules say, as plainly as it can be written: no generations, no counters that are kept up to date. */
@@ -135,6 +135,7 @@ type Step =
   | { readonly do: 'override'; readonly override: BreakerOverride }
   | { readonly do: 'advance'; readonly ms: number };
 
+const setters = { forced_open: 'isolate', disabled: 'disable', metrics_only: 'metricsOnly' } as const;
 const outcome = fc.constantFrom<BreakerOutcome>('success', 'failure', 'failure', 'ignored', 'cancelled', 'rejected');
 const override = fc.constantFrom<BreakerOverride>('forced_open', 'disabled', 'metrics_only');
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -163,7 +164,7 @@ test('B1 B2 B3 B4 B5 B7 B8 B9 B10 B11: whatever the order of calls, time and ope
   await fc.assert(
     fc.asyncProperty(settings, fc.array(step, { minLength: 20, maxLength: 120 }), async (options, steps) => {
       const runtime = virtualRuntime();
-      const machine = new BreakerMachine(options, runtime);
+      const breaker = circuitBreaker(options, runtime);
       const model = new Model(options);
       const permits: { readonly permit: Permit; readonly number: number }[] = [];
       for (const next of steps) {
@@ -171,15 +172,15 @@ test('B1 B2 B3 B4 B5 B7 B8 B9 B10 B11: whatever the order of calls, time and ope
           await runtime.clock.advance(next.ms);
           model.now += next.ms;
         } else if (next.do === 'reset' || next.do === 'release') {
-          machine[next.do]();
+          breaker[next.do]();
           model[next.do]();
         } else if (next.do === 'override') {
-          machine.setOverride(next.override);
+          breaker[setters[next.override]]();
           model.set(next.override);
         } else if (next.do === 'acquire') {
           const number = model.acquire();
-          if (number === undefined) expect(() => machine.acquire()).toThrow('is OPEN');
-          else permits.push({ permit: machine.acquire(), number });
+          if (number === undefined) expect(() => breaker.acquire()).toThrow('is OPEN');
+          else permits.push({ permit: breaker.acquire(), number });
         } else if (permits.length > 0) {
           // Also permits that are settled already, and permits of states long past.
           const { permit, number } = permits[next.which % permits.length];
@@ -191,7 +192,7 @@ test('B1 B2 B3 B4 B5 B7 B8 B9 B10 B11: whatever the order of calls, time and ope
             model.settle(number, next.outcome);
           }
         }
-        expect([machine.state, machine.retryAfterMs]).toEqual([model.state, model.retryAfterMs]);
+        expect([breaker.state, breaker.retryAfterMs]).toEqual([model.state, model.retryAfterMs]);
         expect(runtime.clock.pending).toBe(0);
       }
     }),

@@ -1,4 +1,3 @@
-import type { CallContext } from '../../call/call.js';
 import type { WindowOptions } from './rolling-window.js';
 
 /** Closed: calls pass. Open: they are refused. Half-open: a few are let through to try. */
@@ -44,48 +43,4 @@ export interface CooldownSettings {
   readonly cooldownJitterRatio: number;
   readonly maxPauseMs?: number | undefined;
   readonly quotaCooldownMs?: number | undefined;
-}
-
-/** A stay in a state. Times are those of the machine's clock, in milliseconds. */
-export type Stay =
-  | { readonly kind: 'closed'; readonly since: number }
-  | { readonly kind: 'open'; readonly until: number; readonly cause: OpenCause }
-  | {
-      readonly kind: 'half_open';
-      /** Trials that have not ended and when the lease of each does, the earliest first. */
-      readonly trials: Map<BreakerPermit, number>;
-      successes: number;
-    }
-  | { readonly kind: BreakerOverride };
-
-/** What permits are given by and go back to. */
-interface Issuer {
-  settle(permit: BreakerPermit, outcome: BreakerOutcome, error: unknown): void;
-  renew(permit: BreakerPermit): void;
-}
-
-/** The machine's own permit: it knows when and in which generation it was given, and for whom. */
-export class BreakerPermit implements Permit {
-  readonly generation: number;
-  /** 0 where nobody asks how long a call takes. */
-  readonly startedAt: number;
-  readonly context: CallContext | undefined;
-  private issuer: Issuer | undefined;
-
-  constructor(issuer: Issuer, generation: number, startedAt: number, context: CallContext | undefined) {
-    this.issuer = issuer;
-    this.generation = generation;
-    this.startedAt = startedAt;
-    this.context = context;
-  }
-
-  settle(outcome: BreakerOutcome, error?: unknown): void {
-    const { issuer } = this;
-    this.issuer = undefined;
-    issuer?.settle(this, outcome, error);
-  }
-
-  renew(): void {
-    this.issuer?.renew(this);
-  }
 }

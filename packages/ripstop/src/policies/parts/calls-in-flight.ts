@@ -1,34 +1,42 @@
-/** Calls that run, sorted into those that are slow already and those that are not. */
-export class CallsInFlight<C extends { readonly startedAt: number }> {
-  private readonly slowMs: number;
-  /** In the order of their start. */
-  private readonly young = new Set<C>();
-  private readonly overdue = new Set<C>();
+import type { Clock } from '../../call/runtime.js';
 
-  constructor(slowMs: number) {
-    this.slowMs = slowMs;
-  }
+/** Calls that run, by their number, sorted into those that are slow already and those that are not. */
+export interface CallsInFlight {
+  /** How many have run for `slowMs` or longer. */
+  readonly slow: number;
+  add(call: number): void;
+  /** Was the call slow? */
+  delete(call: number): boolean;
+  clear(): void;
+}
 
-  add(call: C): void {
-    this.young.add(call);
-  }
+export function callsInFlight(slowMs: number, clock: Clock): CallsInFlight {
+  /** When each began, in that order. Each call is moved once, so that asking is cheap. */
+  const young = new Map<number, number>();
+  const overdue = new Set<number>();
 
-  delete(call: C): void {
-    if (!this.young.delete(call)) this.overdue.delete(call);
-  }
-
-  clear(): void {
-    this.young.clear();
-    this.overdue.clear();
-  }
-
-  /** How many have run for `slowMs` or longer; each call is moved once, so that asking is cheap. */
-  slow(now: number): number {
-    for (const call of this.young) {
-      if (now - call.startedAt < this.slowMs) break;
-      this.young.delete(call);
-      this.overdue.add(call);
+  function sort(): void {
+    for (const [call, startedAt] of young) {
+      if (clock.now() - startedAt < slowMs) break;
+      young.delete(call);
+      overdue.add(call);
     }
-    return this.overdue.size;
   }
+
+  return {
+    get slow() {
+      sort();
+      return overdue.size;
+    },
+    add: (call) => void young.set(call, clock.now()),
+    delete(call) {
+      sort();
+      young.delete(call);
+      return overdue.delete(call);
+    },
+    clear() {
+      young.clear();
+      overdue.clear();
+    },
+  };
 }

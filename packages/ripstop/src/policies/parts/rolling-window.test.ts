@@ -136,11 +136,11 @@ describe('a window of time', () => {
 
 describe('bad sizes', () => {
   test.each([
-    [{ calls: 0 }, 'window.calls must be a whole number of at least 1, got 0'],
-    [{ calls: 1.5 }, 'window.calls must be a whole number of at least 1, got 1.5'],
-    [{ calls: Number.NaN }, 'window.calls must be a whole number of at least 1, got NaN'],
-    [{ calls: 100_001 }, 'window.calls must be at most 100000, got 100001'],
-    [{ calls: Number.POSITIVE_INFINITY }, 'window.calls must be at most 100000, got Infinity'],
+    [{ calls: 0 }, 'window.calls must be a whole number from 1 to 100000, got 0'],
+    [{ calls: 1.5 }, 'window.calls must be a whole number from 1 to 100000, got 1.5'],
+    [{ calls: Number.NaN }, 'window.calls must be a whole number from 1 to 100000, got NaN'],
+    [{ calls: 100_001 }, 'window.calls must be a whole number from 1 to 100000, got 100001'],
+    [{ calls: Number.POSITIVE_INFINITY }, 'window.calls must be a whole number from 1 to 100000, got Infinity'],
     [{ ms: 0 }, 'window.ms must be above 0, got 0'],
     [{ ms: -1 }, 'window.ms must be above 0, got -1'],
     [{ ms: Number.NaN }, 'window.ms must be above 0, got NaN'],

@@ -1,4 +1,4 @@
-import { assertCount, assertPositive } from '../../call/options.js';
+import { check, positive, type Rule } from '../../call/options.js';
 import type { Clock } from '../../call/runtime.js';
 
 /** Outcomes of the most recent calls. */
@@ -12,106 +12,75 @@ export interface RollingWindow {
 
 /** What a breaker looks back on: the last calls, or the last stretch of time. */
 export type WindowOptions =
-  /** The last `calls` calls. */
+  /** The last `calls` calls. At most 100 000. */
   | { readonly calls: number }
   /** The calls of the last `ms` milliseconds. */
   | { readonly ms: number };
 
-/** @throws RangeError when the size is not above 0. */
-export function rollingWindow(size: WindowOptions, clock: Clock): RollingWindow {
-  return 'calls' in size ? countWindow(size.calls) : timeWindow(size.ms, clock);
-}
+/** Of a window of time. A window of calls has one for each. */
+const bucketsOfTime = 10;
+/** What a bucket counts: calls, failures, slow calls. */
+const kinds = 3;
 
-const FAILED = 1;
-const SLOW = 2;
-
-/** A ring of the last outcomes with running totals: O(1) to add and to read. */
-function countWindow(calls: number): RollingWindow {
-  assertCount('window.calls', calls);
-  if (calls > 100_000) throw new RangeError(`window.calls must be at most 100000, got ${calls}`);
-  const ring = new Uint8Array(calls);
-  let counted = 0;
-  let position = 0;
-  let failures = 0;
-  let slow = 0;
-  return {
-    add(failedCall, slowCall) {
-      const outcome = (failedCall ? FAILED : 0) | (slowCall ? SLOW : 0);
-      if (counted === calls) {
-        const evicted = ring[position] ?? 0;
-        if (evicted & FAILED) failures -= 1;
-        if (evicted & SLOW) slow -= 1;
-      } else {
-        counted += 1;
-      }
-      ring[position] = outcome;
-      position = (position + 1) % calls;
-      if (failedCall) failures += 1;
-      if (slowCall) slow += 1;
-    },
-    clear() {
-      counted = position = failures = slow = 0;
-    },
-    get counted() {
-      return counted;
-    },
-    get failures() {
-      return failures;
-    },
-    get slow() {
-      return slow;
-    },
-  };
-}
-
-const buckets = 10;
+const rules: Record<'window.calls' | 'window.ms', Rule> = {
+  'window.calls': ['a whole number from 1 to 100000', (calls) => Number.isInteger(calls) && calls >= 1 && calls <= 100_000],
+  'window.ms': positive,
+};
 
 /**
- * Ten buckets keyed by the epoch floor(now / width). Whatever is older than the window is dropped when the window is
- * next touched, read or written, so an idle window costs nothing and forgets all the same (B14).
+ * A ring of buckets with running totals: O(1) to add and to read. A bucket holds one call, or a tenth of the time;
+ * then it is keyed by the epoch floor(now / width), and whatever is older than the window is dropped when the window
+ * is next touched, read or written, so that an idle window costs nothing and forgets all the same (B14).
  *
  * Source: resilience4j, SlidingTimeWindowMetrics (the idea of partial aggregations per epoch).
+ *
+ * @throws RangeError when the size is not above 0.
  */
-function timeWindow(ms: number, clock: Clock): RollingWindow {
-  assertPositive('window.ms', ms);
-  const widthMs = ms / buckets;
-  const totals = new Float64Array(buckets * 3);
-  const sum = new Float64Array(3);
+export function rollingWindow(size: WindowOptions, clock: Pick<Clock, 'now'>): RollingWindow {
+  const { calls, ms } = size as { readonly calls?: number; readonly ms?: number };
+  check({ 'window.calls': calls, 'window.ms': calls === undefined ? (ms ?? Number.NaN) : undefined }, rules);
+  const buckets = calls ?? bucketsOfTime;
+  const widthMs = (ms ?? 0) / buckets;
+  const ring = new Uint32Array(buckets * kinds);
+  const sum = new Uint32Array(kinds);
   let epoch = 0;
 
-  function touch(): number {
-    const now = Math.floor(clock.now() / widthMs);
-    const stale = Math.min(now - epoch, buckets);
-    for (let index = 0; index < stale; index += 1) {
-      const at = ((now - index) % buckets) * 3;
-      for (let kind = 0; kind < 3; kind += 1) {
-        sum[kind] = (sum[kind] ?? 0) - (totals[at + kind] ?? 0);
-        totals[at + kind] = 0;
+  /** Turns the ring to the bucket of the present, and empties those that it comes by. */
+  function turn(present: number): void {
+    for (let ago = Math.min(present - epoch, buckets) - 1; ago >= 0; ago -= 1) {
+      const at = ((present - ago) % buckets) * kinds;
+      for (let kind = 0; kind < kinds; kind += 1) {
+        bump(sum, kind, -(ring[at + kind] ?? 0));
+        ring[at + kind] = 0;
       }
     }
-    if (stale > 0) epoch = now;
-    return (epoch % buckets) * 3;
+    epoch = Math.max(epoch, present);
   }
 
-  function bump(at: number, kind: number): void {
-    totals[at + kind] = (totals[at + kind] ?? 0) + 1;
-    sum[kind] = (sum[kind] ?? 0) + 1;
+  function turnToNow(): void {
+    if (calls === undefined) turn(Math.floor(clock.now() / widthMs));
   }
 
   function read(kind: number): number {
-    touch();
+    turnToNow();
     return sum[kind] ?? 0;
   }
 
+  function count(kind: number): void {
+    bump(sum, kind, 1);
+    bump(ring, (epoch % buckets) * kinds + kind, 1);
+  }
+
   return {
-    add(failedCall, slowCall) {
-      const at = touch();
-      bump(at, 0);
-      if (failedCall) bump(at, 1);
-      if (slowCall) bump(at, 2);
+    add(failed, slow) {
+      if (calls === undefined) turnToNow();
+      else turn(epoch + 1);
+      count(0);
+      if (failed) count(1);
+      if (slow) count(2);
     },
     clear() {
-      totals.fill(0);
+      ring.fill(0);
       sum.fill(0);
     },
     get counted() {
@@ -124,4 +93,8 @@ function timeWindow(ms: number, clock: Clock): RollingWindow {
       return read(2);
     },
   };
+}
+
+function bump(counts: Uint32Array, index: number, by: number): void {
+  counts[index] = (counts[index] ?? 0) + by;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert';
 import { describe, expect, test } from 'vitest';
 import { createError } from '../../errors/create-error.js';
-import { type ErrorType, errorTypes } from '../../errors/error-types.js';
+import { errorTypes } from '../../errors/error-table.js';
+import type { ErrorType } from '../../errors/error-types.js';
 import { ModelOverloadedError, RateLimitError, type RejectionReason } from '../../errors/rejections.js';
 import { GenerationFailedError } from '../../errors/upstream-errors.js';
 import { isRejection, isRetryable, isServiceFailure, statedWaitMs, typeOf, upstreamStatus } from './verdict.js';

@@ -1,6 +1,6 @@
 /** What an error means to a policy: worth another try, evidence against the service, or our own doing. */
 import type { CallContext } from '../../call/call.js';
-import { type ErrorType, errorTypes } from '../../errors/error-types.js';
+import { type ErrorType, errorFacts } from '../../errors/error-types.js';
 import { ModelError } from '../../errors/model-error.js';
 import type { RejectionReason } from '../../errors/rejections.js';
 
@@ -69,7 +69,7 @@ export function isRetryable(error: unknown): boolean {
 /** Does the error count against the service that was called? A caller's fault, a bug and a rejection do not (D39). */
 export function isServiceFailure(error: unknown): boolean {
   if (ModelError.isInstance(error)) {
-    return errorTypes[error.errorType].breaker === 'counts' && !isRejection(error) && !isCallersDeadline(error);
+    return errorFacts[error.errorType].breaker === 'counts' && !isRejection(error) && !isCallersDeadline(error);
   }
   if (typeof error !== 'object' || error === null) return true;
   const status = statusOf(error);
@@ -124,7 +124,7 @@ export function isQuotaSpent(error: unknown): boolean {
 
 /** Did the service turn the call away for load, 429 or 529, so that a wait it states holds for every caller? (B12) */
 export function isPauseRequest(error: unknown): boolean {
-  if (ModelError.isInstance(error) && errorTypes[error.errorType].breaker === 'pauses') return true;
+  if (ModelError.isInstance(error) && errorFacts[error.errorType].breaker === 'pauses') return true;
   const status = upstreamStatus(error);
   return (status === 429 || status === 529) && !isQuotaSpent(error);
 }
