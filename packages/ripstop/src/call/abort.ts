@@ -1,5 +1,5 @@
 /** Settling and sleeping under an abort. */
-import type { CallContext, CallScope } from './call.js';
+import type { Abandoned, CallContext, CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
 import type { Clock, Timer } from './runtime.js';
 import { discard, isStream, watchStream } from './stream.js';
@@ -10,39 +10,73 @@ import { discard, isStream, watchStream } from './stream.js';
  * that goes on: its limit and its signal live until it ends (T5).
  */
 export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?: Timer): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    // An attempt that hears of its abort is aborted for good, so the listener needs no removing once it has run, and
-    // an attempt that has settled is dropped with its listener in it.
-    attempt.listen((reason) => {
-      afterCompletedOutcomes(attempt, () => {
-        limit?.cancel();
-        reject(reason);
-      });
-    });
-    outcome.then(
-      (value) => {
-        if (isStream(value)) {
-          if (!attempt.aborted) return resolve(watchStream(value, { attempt, ended: () => end(attempt, limit) }));
-        } else if (!tooLate(attempt)) {
-          end(attempt, limit);
-          return resolve(value);
-        }
-        discard(value);
-        end(attempt, limit);
-        reject(attempt.reason);
-      },
-      (error: unknown) => {
-        end(attempt, limit);
-        // Whatever an aborted attempt throws, its end was the abort (G3, T3).
-        reject(attempt.aborted ? attempt.reason : error);
-      },
-    );
-  });
+  const settled = new Promise<T>(captureSettlers);
+  const settling = new Settling(attempt, limit, resolveLatest, rejectLatest);
+  attempt.abandonOnAbort(settling);
+  outcome.then(
+    (value) => settling.completed(value),
+    (error: unknown) => settling.failed(error),
+  );
+  return settled;
 }
 
-function end(attempt: CallScope, limit: Timer | undefined): void {
-  limit?.cancel();
-  attempt.release();
+/** What settles the promise that was made last: an executor of its own would cost every promise a closure. */
+let resolveLatest: (value: unknown) => void;
+let rejectLatest: (reason: unknown) => void;
+
+function captureSettlers(resolve: (value: never) => void, reject: (reason: unknown) => void): void {
+  resolveLatest = resolve as typeof resolveLatest;
+  rejectLatest = reject;
+}
+
+/** An attempt that has neither settled nor been given up. */
+class Settling implements Abandoned {
+  declare private readonly attempt: CallScope;
+  declare private readonly limit: Timer | undefined;
+  declare private readonly resolve: (value: unknown) => void;
+  declare private readonly reject: (reason: unknown) => void;
+
+  constructor(attempt: CallScope, limit: Timer | undefined, resolve: typeof resolveLatest, reject: typeof rejectLatest) {
+    this.attempt = attempt;
+    this.limit = limit;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  completed(value: unknown): void {
+    const { attempt } = this;
+    const opened = isStream(value);
+    if (opened && !attempt.aborted) return this.begin(value);
+    this.end();
+    if (opened || tooLate(attempt)) {
+      discard(value);
+      this.reject(attempt.reason);
+    } else {
+      this.resolve(value);
+    }
+  }
+
+  private begin(stream: AsyncIterable<unknown> & object): void {
+    this.resolve(watchStream(stream, { attempt: this.attempt, ended: () => this.end() }));
+  }
+
+  /** Whatever an aborted attempt throws, its end was the abort (G3, T3). */
+  failed(error: unknown): void {
+    this.end();
+    this.reject(this.attempt.aborted ? this.attempt.reason : error);
+  }
+
+  abandon(reason: unknown): void {
+    afterCompletedOutcomes(this.attempt, () => {
+      this.limit?.cancel();
+      this.reject(reason);
+    });
+  }
+
+  private end(): void {
+    this.limit?.cancel();
+    this.attempt.release();
+  }
 }
 
 /** Waits. Rejects with the reason as soon as the call is aborted. */

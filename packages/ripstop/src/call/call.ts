@@ -56,6 +56,20 @@ export interface ContextOptions {
 /** What is told of an abort. */
 export type AbortListener = (reason: unknown) => void;
 
+/** What ends an outcome that nobody needs to wait for any longer (`settleOrAbort`). */
+export interface Abandoned {
+  abandon(reason: unknown): void;
+}
+
+/** What a node keeps once somebody wants news of an abort, or has aborted it. */
+interface News {
+  readonly listeners: AbortListener[];
+  controller?: AbortController;
+  /** Registered above. */
+  link?: AbortListener | undefined;
+  abortion?: { readonly reason: unknown };
+}
+
 /**
  * A node in a tree of contexts: the caller's call at the root, its attempts below. An abort goes down, never up.
  * A node listens to the one above, and the root to the caller's signal, only from the moment somebody asks it for a
@@ -64,23 +78,23 @@ export type AbortListener = (reason: unknown) => void;
  * Several are made for every call, so a node holds only what is its own and looks the rest up above.
  */
 export class CallScope implements CallContext {
-  readonly runtime: Runtime;
-  protected readonly parent: CallScope | undefined;
+  declare readonly runtime: Runtime;
+  declare protected readonly parent: CallScope | undefined;
   /** Does a retry repeat what runs in this context? */
-  retrying = false;
-  private readonly ownAttempt: number | undefined;
-  private abortion: { readonly reason: unknown } | undefined = undefined;
-  private controller: AbortController | undefined = undefined;
-  /** Nearly always the only one. */
-  private listener: AbortListener | undefined = undefined;
-  private others: AbortListener[] | undefined = undefined;
-  private link: AbortListener | undefined = undefined;
-  private released = false;
+  declare retrying: boolean;
+  declare private readonly ownAttempt: number | undefined;
+  declare private news: News | undefined;
+  declare private outcome: Abandoned | undefined;
+  declare private released: boolean;
 
   constructor(runtime: Runtime, parent: CallScope | undefined, attempt?: number) {
     this.runtime = runtime;
     this.parent = parent;
+    this.retrying = false;
     this.ownAttempt = attempt;
+    this.news = undefined;
+    this.outcome = undefined;
+    this.released = false;
   }
 
   get attempt(): number {
@@ -124,12 +138,13 @@ export class CallScope implements CallContext {
   }
 
   get signal(): AbortSignal {
-    if (this.controller === undefined) {
-      this.controller = new AbortController();
-      if (this.aborted) this.controller.abort(this.reason);
-      else this.linkUp();
+    const news = this.subscribed();
+    if (news.controller === undefined) {
+      news.controller = new AbortController();
+      if (this.aborted) news.controller.abort(this.reason);
+      else this.linkUp(news);
     }
-    return this.controller.signal;
+    return news.controller.signal;
   }
 
   get abortable(): boolean {
@@ -137,11 +152,12 @@ export class CallScope implements CallContext {
   }
 
   get aborted(): boolean {
-    return this.abortion !== undefined || this.parent?.aborted === true;
+    return this.news?.abortion !== undefined || this.parent?.aborted === true;
   }
 
   get reason(): unknown {
-    return this.abortion === undefined ? this.parent?.reason : this.abortion.reason;
+    const abortion = this.news?.abortion;
+    return abortion === undefined ? this.parent?.reason : abortion.reason;
   }
 
   get cancelled(): boolean {
@@ -164,23 +180,28 @@ export class CallScope implements CallContext {
   /** `onAbort` for those who listen to the end. */
   listen(listener: AbortListener): void {
     if (this.aborted) return listener(this.reason);
-    if (this.listener === undefined) this.listener = listener;
-    else if (this.others === undefined) this.others = [listener];
-    else this.others.push(listener);
-    this.linkUp();
+    const news = this.subscribed();
+    news.listeners.push(listener);
+    this.linkUp(news);
+  }
+
+  /** Has `outcome` abandoned by an abort of this call, which never happens twice. Costs no listener where none comes from above. */
+  abandonOnAbort(outcome: Abandoned): void {
+    if (this.aborted) return outcome.abandon(this.reason);
+    this.outcome = outcome;
+    if (this.informed) this.linkUp(this.subscribed());
   }
 
   /** Aborts this call and everything below it. The first reason stays. */
   abort(reason: unknown): void {
-    if (this.abortion !== undefined) return;
-    this.abortion = { reason: this.aborted ? this.reason : reason };
-    const { listener, others } = this;
-    this.listener = undefined;
-    this.others = undefined;
+    const news = this.subscribed();
+    if (news.abortion !== undefined) return;
+    news.abortion = { reason: this.aborted ? this.reason : reason };
+    const told = news.abortion.reason;
     this.release();
-    this.controller?.abort(this.abortion.reason);
-    if (listener !== undefined) this.tell(listener, this.abortion.reason);
-    if (others !== undefined) for (const other of others) this.tell(other, this.abortion.reason);
+    news.controller?.abort(told);
+    this.outcome?.abandon(told);
+    for (const listener of news.listeners.splice(0)) this.tell(listener, told);
   }
 
   /** Has the call settled, or the stream that it returned ended? */
@@ -208,25 +229,29 @@ export class CallScope implements CallContext {
   }
 
   private unlisten(listener: AbortListener): void {
-    if (this.listener === listener) {
-      this.listener = this.others?.shift();
-    } else {
-      const index = this.others?.indexOf(listener) ?? -1;
-      if (index >= 0) this.others?.splice(index, 1);
-    }
-    if (this.listener === undefined && this.controller === undefined) this.unlink();
+    const { news } = this;
+    if (news === undefined) return;
+    const index = news.listeners.indexOf(listener);
+    if (index >= 0) news.listeners.splice(index, 1);
+    if (news.listeners.length === 0 && news.controller === undefined && this.outcome === undefined) this.unlink();
   }
 
-  private linkUp(): void {
-    if (this.link !== undefined || !this.informed) return;
-    this.link = (reason) => this.abort(reason);
-    this.subscribe(this.link);
+  private subscribed(): News {
+    this.news ??= { listeners: [] };
+    return this.news;
+  }
+
+  private linkUp(news: News): void {
+    if (news.link !== undefined || !this.informed) return;
+    news.link = (reason) => this.abort(reason);
+    this.subscribe(news.link);
   }
 
   private unlink(): void {
-    const { link } = this;
-    this.link = undefined;
-    if (link !== undefined) this.unsubscribe(link);
+    const link = this.news?.link;
+    if (link === undefined || this.news === undefined) return;
+    this.news.link = undefined;
+    this.unsubscribe(link);
   }
 
   /** A listener that throws must not keep the news from the others (G5). */

@@ -1,62 +1,69 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type AbortListener, type Call, CallScope, type ContextOptions } from './call.js';
-import { type CallerSignal, listen, stopListening } from './caller-signal.js';
+import { listen, stopListening } from './caller-signal.js';
 import { expire } from './completed-first.js';
 import { newCorrelationId } from './correlation-id.js';
 import { errorContext } from './error-context.js';
 import type { CallEvent } from './events.js';
-import { assertPositive } from './options.js';
+import { assertRule, positive } from './options.js';
 import { type Runtime, systemRuntime, type Timer } from './runtime.js';
 
 const noOptions: ContextOptions = {};
 
+/** What few calls need. */
+interface Extras {
+  deadline?: number;
+  timer?: Timer;
+  /** A correlation id that was made when it was asked for. */
+  id?: string;
+  notBefore?: number;
+  leaving?: () => void;
+}
+
 /** The top of a tree: one call of the caller's, which may be a part of another. */
 export class RootScope extends CallScope {
-  private readonly callerSignal: CallerSignal | undefined;
-  private readonly ownKey: string | undefined;
-  private readonly ownDeadline: number | undefined = undefined;
-  private readonly deadlineTimer: Timer | undefined = undefined;
-  private readonly sent: unknown;
-  private id: string | undefined;
-  private hold: number | undefined = undefined;
-  private work: Call<unknown> | undefined = undefined;
-  private leaving: (() => void) | undefined = undefined;
+  declare private readonly options: ContextOptions;
+  declare private extras: Extras | undefined;
+  declare private work: Call<unknown> | undefined;
 
   constructor(runtime: Runtime, options: ContextOptions = noOptions) {
     super(runtime, options.context as CallScope | undefined);
-    this.callerSignal = options.signal;
-    this.ownKey = options.key;
-    this.sent = options.input;
-    this.id = options.correlationId;
-    if (options.deadlineMs !== undefined) {
-      const limitMs = options.deadlineMs;
-      assertPositive('deadlineMs', limitMs);
-      this.ownDeadline = runtime.clock.now() + limitMs;
-      this.deadlineTimer = runtime.clock.after(limitMs, () => {
-        expire(this, () => new InferenceTimeoutError(limitMs, { details: { phase: 'total' } }));
-      });
-    }
+    this.options = options;
+    this.extras = undefined;
+    this.work = undefined;
+    const { deadlineMs } = options;
+    if (deadlineMs === undefined) return;
+    assertRule('deadlineMs', positive, deadlineMs);
+    this.extras = {
+      deadline: runtime.clock.now() + deadlineMs,
+      timer: runtime.clock.after(deadlineMs, () => {
+        expire(this, () => new InferenceTimeoutError(deadlineMs, { details: { phase: 'total' } }));
+      }),
+    };
   }
 
   override get deadline(): number {
-    return this.ownDeadline === undefined ? super.deadline : Math.min(this.ownDeadline, super.deadline);
+    const own = this.extras?.deadline;
+    return own === undefined ? super.deadline : Math.min(own, super.deadline);
   }
 
   override get key(): string | undefined {
-    return this.ownKey ?? super.key;
+    return this.options.key ?? super.key;
   }
 
   override get correlationId(): string {
-    this.id ??= this.parent?.correlationId ?? errorContext.current().correlationId ?? newCorrelationId(this.runtime);
-    return this.id;
+    const given = this.options.correlationId ?? this.extras?.id;
+    if (given !== undefined) return given;
+    const around = this.parent?.correlationId ?? errorContext.current().correlationId;
+    return (this.more.id = around ?? newCorrelationId(this.runtime));
   }
 
   override get notBefore(): number {
-    return this.hold ?? super.notBefore;
+    return this.extras?.notBefore ?? super.notBefore;
   }
 
   override get input(): unknown {
-    return this.sent ?? super.input;
+    return this.options.input ?? super.input;
   }
 
   override get callee(): Call<unknown> | undefined {
@@ -68,24 +75,24 @@ export class RootScope extends CallScope {
   }
 
   override get abortable(): boolean {
-    return this.callerSignal !== undefined || this.deadlineTimer !== undefined || this.parent?.abortable === true;
+    return this.options.signal !== undefined || this.extras?.timer !== undefined || this.parent?.abortable === true;
   }
 
   override get aborted(): boolean {
-    return this.callerSignal?.aborted === true || super.aborted;
+    return this.options.signal?.aborted === true || super.aborted;
   }
 
   override get reason(): unknown {
     // A limit that ran out before the caller left has already been told to everybody below.
-    return super.aborted ? super.reason : this.callerSignal?.reason;
+    return super.aborted ? super.reason : this.options.signal?.reason;
   }
 
   override get cancelled(): boolean {
-    return this.callerSignal?.aborted === true || super.cancelled;
+    return this.options.signal?.aborted === true || super.cancelled;
   }
 
   override holdUntil(time: number): void {
-    this.hold = time;
+    this.more.notBefore = time;
     super.holdUntil(time);
   }
 
@@ -98,28 +105,32 @@ export class RootScope extends CallScope {
 
   override release(): void {
     super.release();
-    this.deadlineTimer?.cancel();
+    this.extras?.timer?.cancel();
   }
 
   protected override get informed(): boolean {
-    return this.callerSignal !== undefined || super.informed;
+    return this.options.signal !== undefined || super.informed;
   }
 
   protected override subscribe(link: AbortListener): void {
     // Whoever asks for the signal after the end gets one that stays quiet, and leaves nothing behind (G6).
     if (this.over) return;
     super.subscribe(link);
-    if (this.callerSignal !== undefined) listen(this.callerSignal, this.callerLeft);
+    const { signal } = this.options;
+    if (signal === undefined) return;
+    this.more.leaving = () => this.abort(signal.reason);
+    listen(signal, this.more.leaving);
   }
 
   protected override unsubscribe(link: AbortListener): void {
     super.unsubscribe(link);
-    if (this.callerSignal !== undefined) stopListening(this.callerSignal, this.callerLeft);
+    const leaving = this.extras?.leaving;
+    if (this.options.signal !== undefined && leaving !== undefined) stopListening(this.options.signal, leaving);
   }
 
-  private get callerLeft(): () => void {
-    this.leaving ??= () => this.abort(this.callerSignal?.reason);
-    return this.leaving;
+  private get more(): Extras {
+    this.extras ??= {};
+    return this.extras;
   }
 }
 

@@ -104,10 +104,13 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
 }
 
 function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
-  if (!scope.abortable) {
-    scope.callee = fn;
-    return chain(scope);
-  }
+  if (scope.abortable) return startAbortable(chain, fn, scope);
+  scope.callee = fn;
+  return chain(scope);
+}
+
+/** Apart from `start`, so that a call that nobody can abort allocates nothing for these closures. */
+function startAbortable<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {
   if (scope.aborted) {
     scope.release();
     return Promise.reject(scope.reason);
