@@ -36,7 +36,12 @@ class Settling implements Abandoned {
   declare private readonly resolve: (value: unknown) => void;
   declare private readonly reject: (reason: unknown) => void;
 
-  constructor(attempt: CallScope, limit: Timer | undefined, resolve: typeof resolveLatest, reject: typeof rejectLatest) {
+  constructor(
+    attempt: CallScope,
+    limit: Timer | undefined,
+    resolve: typeof resolveLatest,
+    reject: typeof rejectLatest,
+  ) {
     this.attempt = attempt;
     this.limit = limit;
     this.resolve = resolve;

@@ -26,9 +26,7 @@ export class InferenceTimeoutError extends ModelError {
     const seconds = limitMs === undefined ? undefined : limitMs / 1000;
     super(
       'inference_timeout',
-      seconds === undefined
-        ? 'Model inference timed out'
-        : `Model inference timed out after ${seconds} seconds`,
+      seconds === undefined ? 'Model inference timed out' : `Model inference timed out after ${seconds} seconds`,
       {
         ...options,
         details: { ...options?.details, ...(seconds === undefined ? {} : { timeout_seconds: seconds }) },

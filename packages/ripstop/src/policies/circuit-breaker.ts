@@ -151,7 +151,8 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
       },
       ended(end: StreamEnd) {
         if (end.kind === 'failed') machine.settle(permit, outcomeOf(end.error, context), end.error, context);
-        else machine.settle(permit, end.kind === 'completed' || items > 0 ? 'success' : 'cancelled', undefined, context);
+        else
+          machine.settle(permit, end.kind === 'completed' || items > 0 ? 'success' : 'cancelled', undefined, context);
       },
     });
   }
@@ -192,10 +193,10 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
     isolate: () => machine.set('forced_open'),
     disable: () => machine.set('disabled'),
     metricsOnly: () => machine.set('metrics_only'),
-    reset: machine.reset,
-    release: machine.release,
-    snapshot: machine.snapshot,
-    restore: machine.restore,
+    reset: () => machine.reset(),
+    release: () => machine.release(),
+    snapshot: () => machine.snapshot(),
+    restore: (snapshot: unknown) => machine.restore(snapshot),
   });
 }
 

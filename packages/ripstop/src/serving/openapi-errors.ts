@@ -1,5 +1,6 @@
 /** The table of error types as OpenAPI responses: one per status, naming the types that it stands for. */
-import { errorTypes, type StatusProfile } from '../errors/error-types.js';
+import { errorTypes } from '../errors/error-table.js';
+import type { StatusProfile } from '../errors/error-types.js';
 import type { Cord } from './cord.js';
 import type { JsonSchema } from './json-schema.js';
 import type { Dialect } from './problem.js';

@@ -47,7 +47,7 @@ export interface BreakerMachine {
 export function breakerMachine(settings: BreakerSettings, runtime: Runtime): BreakerMachine {
   const { name, trials, leaseMs } = settings;
   const clock = steadyClock(runtime.clock);
-  const { now } = clock;
+  const now = (): number => clock.now();
   const cooldown = growingCooldown(settings, runtime.random);
   const tally = breakerTally(settings, clock);
   let stay: Stay = { kind: 'closed', since: now() };
@@ -171,7 +171,9 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
     lastFailure = undefined;
     const kept = override === undefined ? {} : { override };
     const isOpen = override === 'forced_open';
-    enter(isOpen ? { kind: 'open', until: Number.POSITIVE_INFINITY, ...kept } : { kind: 'closed', since: now(), ...kept });
+    enter(
+      isOpen ? { kind: 'open', until: Number.POSITIVE_INFINITY, ...kept } : { kind: 'closed', since: now(), ...kept },
+    );
   }
 
   function reset(): void {

@@ -23,7 +23,10 @@ const bucketsOfTime = 10;
 const kinds = 3;
 
 const rules: Record<'window.calls' | 'window.ms', Rule> = {
-  'window.calls': ['a whole number from 1 to 100000', (calls) => Number.isInteger(calls) && calls >= 1 && calls <= 100_000],
+  'window.calls': [
+    'a whole number from 1 to 100000',
+    (calls) => Number.isInteger(calls) && calls >= 1 && calls <= 100_000,
+  ],
   'window.ms': positive,
 };
 
