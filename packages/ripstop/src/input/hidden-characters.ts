@@ -60,8 +60,9 @@ const joining =
   /[\p{scx=Arab}\p{scx=Syrc}\p{scx=Mong}\p{scx=Nkoo}\p{scx=Adlm}\p{scx=Rohg}\p{scx=Mand}\p{scx=Deva}\p{scx=Beng}\p{scx=Guru}\p{scx=Gujr}\p{scx=Orya}\p{scx=Taml}\p{scx=Telu}\p{scx=Knda}\p{scx=Mlym}\p{scx=Sinh}\p{scx=Mymr}\p{scx=Khmr}\p{scx=Tibt}\p{scx=Bali}\p{scx=Java}\p{scx=Sund}]/u;
 const letterOrMark = /[\p{L}\p{M}]/u;
 const pictograph = /\p{Extended_Pictographic}/u;
-/** What ends an emoji, besides the pictograph itself: a skin tone, or the selector that gives it its colours. */
-const endOfEmoji = /[\u{1f3fb}-\u{1f3ff}\ufe0f]/u;
+const skinTone = /\p{Emoji_Modifier}/u;
+/** Gives a pictograph its colours, so an emoji may end in it. */
+const colours = 0xfe0f;
 const han = /\p{scx=Han}/u;
 /** What no variation selector varies: letters of these scripts, marks and other selectors, blanks, most of ASCII. */
 const unvaried = /[\p{scx=Latn}\p{scx=Grek}\p{scx=Cyrl}\p{M}\p{Z}\p{Cc}\p{Cf}!-"$-)+-/:-~]/u;
@@ -74,7 +75,7 @@ function joins(before: number): boolean {
 function isBetweenEmoji(before: number, after: number | undefined): boolean {
   if (after === undefined || !pictograph.test(character(after))) return false;
   const text = character(before);
-  return pictograph.test(text) || endOfEmoji.test(text);
+  return before === colours || pictograph.test(text) || skinTone.test(text);
 }
 
 /** The flags that are written with tag characters, as they are in use: England, Scotland, Wales. */

@@ -113,7 +113,7 @@ test('D13: of an input that cannot be looked through in time, no foreign sentenc
 
 test("D13: a key is the caller's own, and told without what hides in it, cut to 100 characters", () => {
   const key = `a\u0000\u202eb\n${'😀'.repeat(500)}`;
-  const { fields, field_errors: byPath = {} } = formatIssues([{ message: 'bad', path: [key, 3] }], {});
+  const { fields, field_errors: byPath } = formatIssues([{ message: 'bad', path: [key, 3] }], {});
   expect(fields[0]?.path).toEqual([`ab\n${'😀'.repeat(97)}…`, 3]);
   expect(Object.keys(byPath)).toEqual([`ab\n${'😀'.repeat(97)}… -> 3`]);
 });

@@ -203,7 +203,7 @@ describe('properties', () => {
     fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
   );
   const texts = fc.array(unit, { maxLength: 40 }).map((parts) => parts.join(''));
-  const choice = fc.constantFrom('remove', 'refuse', 'keep') as fc.Arbitrary<'remove' | 'refuse' | 'keep'>;
+  const choice = fc.constantFrom('remove', 'refuse', 'keep');
   const anyOptions = fc.record(
     {
       maxLength: fc.integer({ min: 1, max: 30 }),
@@ -211,8 +211,8 @@ describe('properties', () => {
       bidi: choice,
       zeroWidth: choice,
       tags: choice,
-      loneSurrogates: fc.constantFrom('remove', 'refuse') as fc.Arbitrary<'remove' | 'refuse'>,
-      normalize: fc.constantFrom('none', 'NFC') as fc.Arbitrary<'none' | 'NFC'>,
+      loneSurrogates: fc.constantFrom('remove', 'refuse'),
+      normalize: fc.constantFrom('none', 'NFC'),
     },
     { requiredKeys: [] },
   );
@@ -244,10 +244,10 @@ describe('properties', () => {
 
   test('D16: what is always hidden never comes out', () => {
     fc.assert(
-      fc.property(texts, fc.constantFrom('none', 'NFC') as fc.Arbitrary<'none' | 'NFC'>, (text, normalize) => {
+      fc.property(texts, fc.constantFrom('none', 'NFC'), (text, normalize) => {
         const clean = outcome(text, { normalize }) ?? '';
-        expect(clean).not.toMatch(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u202a-\u202e\u2060-\u206f\ufeff]/);
-        expect(clean).not.toMatch(/\p{Cs}/u);
+        expect(clean.replaceAll(/[\t\n\r]/g, '')).not.toMatch(/[\p{Cc}\p{Cs}]/u);
+        expect(clean).not.toMatch(/[\u00ad\u200b\u202a-\u202e\u2060-\u206f\ufeff]/);
         expect(clean).not.toMatch(/[\u200c\u200d]{2}|[a-z\s][\u200c\u200d]|[\ufe00-\ufe0f]{2}/);
         const flagless = clean.replaceAll('🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}', '');
         expect(flagless).not.toMatch(/[\u{e0000}-\u{e00ff}\u{e01f0}-\u{e0fff}]/u);

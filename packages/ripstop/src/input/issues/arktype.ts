@@ -47,7 +47,7 @@ export const readArktype: Reader = (issue, value) => {
     case 'union':
       return union(issue);
     case 'pattern':
-      return expected === `matched by ${rule}` ? badFormat : undefined;
+      return expected === `matched by ${String(rule)}` ? badFormat : undefined;
     case 'divisor':
       return multipleOf(rule);
     default:

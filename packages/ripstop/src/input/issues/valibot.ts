@@ -62,9 +62,9 @@ export const readValibot: Reader = (issue, value) => {
 
 /** The default English sentence. Anything else was written by the schema's author, or is of another language. */
 function isOwnSentence({ message, expected, received }: VendorIssue): boolean {
-  const end =
-    typeof expected === 'string' ? `: Expected ${expected} but received ${received}` : `: Received ${received}`;
-  return message.startsWith('Invalid ') && message.endsWith(end);
+  const end = `eceived ${String(received)}`;
+  const start = typeof expected === 'string' ? `: Expected ${expected} but r` : ': R';
+  return message.startsWith('Invalid ') && message.endsWith(start + end);
 }
 
 function namesTheKey({ path }: VendorIssue): boolean {
