@@ -5,17 +5,17 @@ import { StreamInterruptedError } from '../errors/upstream-errors.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { fetchHandler } from './adapters/fetch.js';
 import { createChute } from './chute.js';
-import type { CordCall, CordOptions } from './cord.js';
+import type { CordCall, CordHandler, CordOptions } from './cord.js';
 import { respond } from './exchange.js';
 import type { Logger } from './logger.js';
 import type { RequestSummary } from './request-summary.js';
 
-type State = Record<string, unknown>;
-type Handler = CordOptions<State>['handler'];
+type Call = CordCall<object, unknown>;
+type Handler = CordHandler<object, unknown>;
 
 const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-function streaming(handler: Handler, options: Partial<CordOptions<State>> = {}, runtime = virtualRuntime()) {
+function streaming(handler: Handler, options: CordOptions = {}, runtime = virtualRuntime()) {
   const summaries: RequestSummary[] = [];
   const chute = createChute({ name: 'test', logger: quiet, onRequest: (summary) => summaries.push(summary) }, runtime);
   chute.cord('s', { method: 'GET', ...options }, handler);
@@ -81,7 +81,7 @@ test('D63: an error after the first item is a frame in the stream, then the end'
 });
 
 test('headers that the handler writes before its first item are sent', async () => {
-  const { get } = streaming(async function* ({ reply }: CordCall<State, unknown>) {
+  const { get } = streaming(async function* ({ reply }: Call) {
     reply.headers['x-ripstop-model'] = 'small';
     yield 1;
     reply.headers['x-too-late'] = 'yes';
@@ -130,7 +130,7 @@ describe('a limit that runs out', () => {
 
 describe('D64: a client that leaves', () => {
   function endless(stopped: string[]): Handler {
-    return async function* ({ signal }: CordCall<State, unknown>) {
+    return async function* ({ signal }: Call) {
       signal.addEventListener('abort', () => stopped.push((signal.reason as { errorType: string }).errorType));
       try {
         for (let count = 0; ; count += 1) {

@@ -18,7 +18,7 @@ import type { RequestSummary } from './request-summary.js';
 
 const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-interface Service extends Chute<Record<string, unknown>> {
+interface Service extends Chute<object> {
   readonly summaries: RequestSummary[];
   send(method: string, path: string, init?: { body?: string; headers?: Record<string, string> }): Promise<Response>;
 }
@@ -38,7 +38,7 @@ function service(options: Partial<ChuteOptions> = {}, runtime = virtualRuntime()
         headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       }),
     );
-  return Object.assign(chute, { summaries, send });
+  return Object.assign(chute, { summaries, send }) as unknown as Service;
 }
 
 const json = (response: Response): Promise<Record<string, unknown>> =>
@@ -52,7 +52,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   };
 
   test.each(Object.entries(schemas))('%s: the handler gets what the schema made of it', async (_name, input) => {
-    const chute = service().cord('generate', { input }, ({ input }) => input) as Service;
+    const chute = service().cord('generate', { input }, ({ input }) => input) as unknown as Service;
     const response = await chute.send('POST', '/generate', { body: '{"prompt":"hi"}' });
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
@@ -62,7 +62,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   test.each(Object.entries(schemas))(
     'R87 R21 D13 %s: what does not fit is a 422 with its fields',
     async (_name, input) => {
-      const chute = service().cord('generate', { input }, ({ input }) => input) as Service;
+      const chute = service().cord('generate', { input }, ({ input }) => input) as unknown as Service;
       const response = await chute.send('POST', '/generate', { body: '{"prompt":1234,"max_tokens":"hunter2"}' });
       expect(response.status).toBe(422);
       const body = await json(response);
@@ -86,7 +86,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
       'g',
       { input: z.object({ messages: z.array(z.object({ content: z.string() })) }) },
       () => 1,
-    ) as Service;
+    ) as unknown as Service;
     const nested = await chute.send('POST', '/g', { body: '{"messages":[{"content":"a"},{}]}' });
     expect(await json(nested)).toMatchObject({
       field_errors: { 'messages -> 1 -> content': [expect.any(String)] },
@@ -97,7 +97,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   });
 
   test('D13: of a thousand issues fifty are told and all counted', async () => {
-    const chute = service().cord('g', { input: z.array(z.string()) }, () => 1) as Service;
+    const chute = service().cord('g', { input: z.array(z.string()) }, () => 1) as unknown as Service;
     const response = await chute.send('POST', '/g', { body: JSON.stringify(Array.from({ length: 1_000 }, () => 1)) });
     const body = await json(response);
     expect(body['fields']).toHaveLength(50);
@@ -109,7 +109,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
       'search',
       { method: 'GET', input: z.object({ q: z.string(), n: z.coerce.number(), tag: z.array(z.string()) }) },
       ({ input }) => input,
-    ) as Service;
+    ) as unknown as Service;
     const response = await chute.send('GET', '/search?q=a%20b&n=3&tag=x&tag=y');
     expect(await json(response)).toEqual({ q: 'a b', n: 3, tag: ['x', 'y'] });
     expect((await chute.send('GET', '/search?q=a')).status).toBe(422);
@@ -117,7 +117,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
   });
 
   test('without a schema the input is the parsed body, and an empty body is none', async () => {
-    const chute = service().cord('echo', {}, ({ input }) => ({ input: input ?? 'none' })) as Service;
+    const chute = service().cord('echo', {}, ({ input }) => ({ input: input ?? 'none' })) as unknown as Service;
     expect(await json(await chute.send('POST', '/echo', { body: '[1]' }))).toEqual({ input: [1] });
     expect(await json(await chute.send('POST', '/echo'))).toEqual({ input: 'none' });
   });
@@ -127,7 +127,7 @@ describe('R203 D121: cords take one validated input object, whatever the schema 
     const broken = z.string().transform(() => {
       throw new TypeError('schema bug');
     });
-    const chute = service().cord('late', { input: late }, () => 1) as Service;
+    const chute = service().cord('late', { input: late }, () => 1) as unknown as Service;
     chute.cord('broken', { input: broken }, () => 1);
     expect((await chute.send('POST', '/late', { body: '{"a":"x"}' })).status).toBe(422);
     expect((await chute.send('POST', '/broken', { body: '"x"' })).status).toBe(500);
@@ -139,7 +139,7 @@ describe('R90 D62: bodies that cannot be read', () => {
     'g',
     { input: z.object({ prompt: z.string() }), bodyLimitBytes: 100 },
     ({ input }) => input,
-  ) as Service;
+  ) as unknown as Service;
 
   test.each([
     ['broken JSON', '{"prompt": "hunter2"', {}, 400],
@@ -179,7 +179,7 @@ describe('routes', () => {
       'v1_models_id',
       { path: '/v1/models/:id', method: 'GET', dialect: 'openai' },
       ({ params }) => params,
-    ) as Service;
+    ) as unknown as Service;
 
   test('D62: an unknown path is 404 in the envelope', async () => {
     const response = await chute.send('GET', '/nowhere');
@@ -237,7 +237,7 @@ describe('R81 R86: what handlers throw', () => {
   ])('%s', async (_row, failure, status) => {
     const chute = service().cord('g', {}, () => {
       throw failure();
-    }) as Service;
+    }) as unknown as Service;
     const response = await chute.send('POST', '/g');
     expect(response.status).toBe(status);
     expect(await response.text()).not.toContain('hunter2');
@@ -245,21 +245,21 @@ describe('R81 R86: what handlers throw', () => {
   });
 
   test('D62: the application’s own output that fails a schema is not the caller’s 422', async () => {
-    const chute = service().cord('zod', {}, () => z.string().parse(42)) as Service;
+    const chute = service().cord('zod', {}, () => z.string().parse(42)) as unknown as Service;
     chute.cord('valibot', {}, () => v.parse(v.string(), 42));
     chute.cord('arktype', {}, () => type('string').assert(42));
     for (const path of ['/zod', '/valibot', '/arktype']) expect((await chute.send('POST', path)).status).toBe(500);
   });
 
   test('a value that is no JSON is our fault', async () => {
-    const chute = service().cord('g', {}, () => ({ n: 1n })) as Service;
+    const chute = service().cord('g', {}, () => ({ n: 1n })) as unknown as Service;
     expect((await chute.send('POST', '/g')).status).toBe(500);
   });
 
   test('D122: under the chutes profile a client fault is 400 and capacity 429', async () => {
     const chute = service({ profile: 'chutes' }).cord('g', { input: z.string() }, () => {
       throw new ModelOverloadedError(undefined, { retryAfterMs: 1_000 });
-    }) as Service;
+    }) as unknown as Service;
     expect((await chute.send('POST', '/g', { body: '1' })).status).toBe(400);
     const busy = await chute.send('POST', '/g', { body: '"x"' });
     expect([busy.status, busy.headers.get('retry-after')]).toEqual([429, '1']);
@@ -275,7 +275,7 @@ describe('answers', () => {
       reply.notes['model'] = 'small';
       if (input === 'fail') throw new UpstreamUnavailableError();
       return { ok: true };
-    }) as Service;
+    }) as unknown as Service;
     const good = await chute.send('POST', '/g', { body: '"x"' });
     expect([good.status, good.headers.get('x-ripstop-model')]).toEqual([201, 'small']);
     const bad = await chute.send('POST', '/g', { body: '"fail"' });
@@ -290,7 +290,7 @@ describe('answers', () => {
     const chute = service()
       .cord('page', { method: 'GET' }, () => respond(418, { 'content-type': 'text/html' }, '<p>'))
       .cord('none', {}, () => undefined)
-      .cord('shape', {}, () => ({ status: 500, headers: {}, body: 'x' })) as Service;
+      .cord('shape', {}, () => ({ status: 500, headers: {}, body: 'x' })) as unknown as Service;
     const page = await chute.send('GET', '/page');
     expect([page.status, page.headers.get('content-type'), await page.text()]).toEqual([418, 'text/html', '<p>']);
     expect(page.headers.get('x-correlation-id')).not.toBeNull();
@@ -305,7 +305,7 @@ describe('answers', () => {
     const chute = service({ logger }).cord('g', {}, ({ log, context }) => {
       log.info({ step: 1 }, 'working');
       return context.correlationId;
-    }) as Service;
+    }) as unknown as Service;
     const response = await chute.send('POST', '/g', { headers: { 'x-request-id': 'ticket-7' } });
     expect(response.headers.get('x-correlation-id')).toBe('ticket-7');
     expect(await response.json()).toBe('ticket-7');
@@ -322,7 +322,7 @@ describe('answers', () => {
     const chute = service({}, runtime).cord('users_id', { path: '/users/:id' }, async ({ context }) => {
       await sleep(runtime.clock, 250, context);
       return 'fine';
-    }) as Service;
+    }) as unknown as Service;
     const pending = chute.send('POST', '/users/jane', { headers: { 'user-agent': 'janes-laptop' } });
     await runtime.clock.advance(250);
     await pending;
@@ -334,7 +334,7 @@ describe('answers', () => {
     const onRequest = (): never => {
       throw new Error('metrics down');
     };
-    const chute = service({ onRequest }).cord('g', {}, () => 'fine') as Service;
+    const chute = service({ onRequest }).cord('g', {}, () => 'fine') as unknown as Service;
     expect((await chute.send('POST', '/g')).status).toBe(200);
   });
 });
@@ -347,7 +347,7 @@ describe('guards', () => {
     },
   })
     .cord('private_id', { path: '/private/:id' }, () => 'secret')
-    .cord('open', { guard: () => undefined }, () => 'open') as Service;
+    .cord('open', { guard: () => undefined }, () => 'open') as unknown as Service;
 
   test('refuse before the body is read, in the dialect of the route', async () => {
     const response = await chute.send('POST', '/private/1', { body: 'not even JSON' });
@@ -382,7 +382,7 @@ describe('deadlines', () => {
     chute: service(options, runtime).cord('g', {}, async ({ context }) => {
       await sleep(runtime.clock, 60_000, context);
       return 'late';
-    }) as Service,
+    }) as unknown as Service,
   });
 
   test('R89: X-Request-Timeout-Ms ends the request with a 504, and the handler with it', async () => {
@@ -399,7 +399,11 @@ describe('deadlines', () => {
 
   test('a handler that never looks at its signal is answered for all the same', async () => {
     const runtime = virtualRuntime();
-    const chute = service({ deadlineMs: 100 }, runtime).cord('g', {}, () => new Promise(() => undefined)) as Service;
+    const chute = service({ deadlineMs: 100 }, runtime).cord(
+      'g',
+      {},
+      () => new Promise(() => undefined),
+    ) as unknown as Service;
     const pending = chute.send('POST', '/g');
     await runtime.clock.advance(100);
     expect((await pending).status).toBe(504);
@@ -410,7 +414,7 @@ describe('deadlines', () => {
     const pending = chute.send('POST', '/g', { headers: { 'x-request-timeout-ms': '50000' } });
     await runtime.clock.advance(1_000);
     expect((await pending).status).toBe(504);
-    const quick = service({ deadlineMs: 1_000 }, runtime).cord('q', {}, () => 1) as Service;
+    const quick = service({ deadlineMs: 1_000 }, runtime).cord('q', {}, () => 1) as unknown as Service;
     await quick.send('POST', '/q');
     expect(runtime.clock.pending).toBe(0);
   });
@@ -418,9 +422,14 @@ describe('deadlines', () => {
 
 describe('R202 R205: life', () => {
   test('hooks and handlers share the state; requests before the start and after the stop are told to come back', async () => {
-    const chute = service({ state: { words: [] as string[] } }).cord('g', {}, ({ state }) => state) as Service;
-    chute.onStartup(({ state }) => void (state['words'] as string[]).push('first'));
-    chute.onStartup(({ state }) => void (state['words'] as string[]).push('second'));
+    const chute = service({ state: { words: [] as string[] } }).cord(
+      'g',
+      {},
+      ({ state }) => state,
+    ) as unknown as Service;
+    const words = (state: object): string[] => (state as { words: string[] }).words;
+    chute.onStartup(({ state }) => void words(state).push('first'));
+    chute.onStartup(({ state }) => void words(state).push('second'));
     const early = await chute.send('POST', '/g');
     expect([early.status, early.headers.get('retry-after')]).toEqual([503, '1']);
     expect(await json(early)).toMatchObject({ error_type: 'model_loading_failed' });

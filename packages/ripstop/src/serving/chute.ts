@@ -142,7 +142,7 @@ class Service<State extends object> {
 
   async listen(options: ListenOptions = {}): Promise<NodeServer> {
     // Where there is no node:http, bundles get a stand-in by the package's own `imports`.
-    const { listen } = await import('#listen');
+    const { listen } = (await import('#listen')) as unknown as typeof import('./listen.js');
     const { errorHandler } = this;
     const listener = {
       handle: this.handle,

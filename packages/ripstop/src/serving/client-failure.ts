@@ -1,6 +1,7 @@
 /** What a service answered in place of a value, as the error that it means. */
 import { createError } from '../errors/create-error.js';
-import { type ErrorType, errorTypes } from '../errors/error-types.js';
+import { errorTypes } from '../errors/error-table.js';
+import type { ErrorType } from '../errors/error-types.js';
 import { ValidationError } from '../errors/input-errors.js';
 import type { ErrorEnvelope, ModelError, ModelErrorOptions } from '../errors/model-error.js';
 import { classify } from '../models/classify/classify.js';

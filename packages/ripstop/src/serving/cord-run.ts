@@ -2,9 +2,9 @@
 import type { CallContext } from '../call/call.js';
 import { startErrorContext } from '../call/error-context.js';
 import { isStream } from '../call/stream.js';
-import { InternalError } from '../errors/upstream-errors.js';
-import type { StandardSchema } from '../input/issues.js';
 import type { Cord, CordCall, Guard, Reply } from './cord.js';
+import { checkedOutput } from './cord-output.js';
+import { CordStream } from './cord-stream.js';
 import { type ExchangeRequest, isResponse } from './exchange.js';
 import type { Logger } from './logger.js';
 import { readInput } from './read-input.js';
@@ -56,49 +56,16 @@ export async function runCord(
     };
     return startErrorContext({ correlationId, route: cord.route }, () => cord.handler(call));
   };
-  const result = await (cord.layers === undefined ? attempt(context) : cord.layers.execute(attempt, { context }));
-  return cord.output === undefined || isResponse(result) ? result : checked(cord.output, result);
+  if (cord.layers === undefined) return checked(cord, await attempt(context));
+  // Policies see a stream when its first item is there, so that until then it can be retried or stood in for.
+  const opened = async (context: CallContext): Promise<unknown> => {
+    const result = await checked(cord, await attempt(context));
+    return isStream(result) && request.method !== 'HEAD' ? new CordStream(result, undefined).open() : result;
+  };
+  return cord.layers.execute(opened, { context });
 }
 
-function checked(schema: StandardSchema, result: unknown): unknown {
-  return isStream(result) ? new CheckedStream(schema, result[Symbol.asyncIterator]()) : checkedValue(schema, result);
-}
-
-/** @throws InternalError for an answer of ours that does not fit (D62). Which fields those are is for the log. */
-async function checkedValue(schema: StandardSchema, value: unknown): Promise<unknown> {
-  const result = await schema['~standard'].validate(value);
-  if (result.issues === undefined) return result.value;
-  const where = result.issues.slice(0, 10).map(({ path = [] }) => path.map(keyOf).join('.') || '(root)');
-  throw new InternalError(undefined, { cause: new Error(`The answer does not fit its schema at ${where.join(', ')}`) });
-}
-
-function keyOf(part: PropertyKey | { readonly key: PropertyKey }): string {
-  return String(typeof part === 'object' ? part.key : part);
-}
-
-/** An iterator by hand, because a generator that was never started would not pass on that it is thrown away. */
-class CheckedStream implements AsyncIterableIterator<unknown> {
-  private readonly schema: StandardSchema;
-  private readonly source: AsyncIterator<unknown>;
-
-  constructor(schema: StandardSchema, source: AsyncIterator<unknown>) {
-    this.schema = schema;
-    this.source = source;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async next(): Promise<IteratorResult<unknown>> {
-    const step = await this.source.next();
-    // Bytes are events made by hand.
-    if (step.done === true || step.value instanceof Uint8Array) return step;
-    return { done: false, value: await checkedValue(this.schema, step.value) };
-  }
-
-  async return(): Promise<IteratorResult<unknown>> {
-    await this.source.return?.();
-    return { done: true, value: undefined };
-  }
+function checked({ output }: Cord, result: unknown): unknown {
+  if (output === undefined || isResponse(result)) return result;
+  return isStream(result) ? new CordStream(result, output) : checkedOutput(output, result);
 }
