@@ -8,7 +8,7 @@
  * Left out on purpose: virus signatures, the content of archives and of compressed PDF objects, the structure of sound
  * and film beyond their headers, formulas in CSV.
  */
-import { assertCount, assertPositive, badOption, withDefaults } from '../call/options.js';
+import { assertCount, assertOneOf, assertPositive, badOption, withDefaults } from '../call/options.js';
 import { InvalidInputError } from '../errors/input-errors.js';
 import { assertAgreed, readClaims } from './file-types/claims.js';
 import { assertBounded, type UnfoldingLimits } from './file-types/bounds.js';
@@ -18,7 +18,7 @@ import type { FileFacts, FileType } from './file-types/file-format.js';
 import { binaryFormat, type DetectedType, extensionOf, fileTypes } from './file-types/formats.js';
 import { isCsv } from './file-types/csv.js';
 import { assertJson } from './file-types/json.js';
-import { assertNoPdf, assertOneThing, type UnsafeContent } from './file-types/polyglot.js';
+import { assertNoPdf, assertOneThing, type UnsafeContent, unsafeContents } from './file-types/polyglot.js';
 import { type FileUploadSource, readUpload } from './read-upload.js';
 
 export type { FileType, FileUploadSource, UnsafeContent };
@@ -109,13 +109,12 @@ export async function validateFileUpload(source: FileUploadSource, options: File
 type Settings = FileUploadOptions & typeof fileUploadDefaults;
 
 function assertOptions(settings: Settings): void {
-  const { allowedTypes } = settings;
-  if (!Array.isArray(allowedTypes) || allowedTypes.length + settings.allowUnsafe.length === 0) {
+  const { allowedTypes, allowUnsafe } = settings;
+  if (!Array.isArray(allowedTypes) || allowedTypes.length + allowUnsafe.length === 0) {
     throw badOption('allowedTypes', 'must name at least one type', allowedTypes);
   }
-  for (const type of allowedTypes) {
-    if (!fileTypes.includes(type)) throw badOption('allowedTypes', `must be of ${fileTypes.join(', ')}`, type);
-  }
+  for (const type of allowedTypes) assertOneOf('allowedTypes', type, fileTypes);
+  for (const unsafe of allowUnsafe) assertOneOf('allowUnsafe', unsafe, unsafeContents);
   for (const name of ['maxBytes', 'maxPixels', 'maxSide', 'maxFrames', 'maxEntries', 'maxUnpackedBytes'] as const) {
     assertCount(name, settings[name]);
   }

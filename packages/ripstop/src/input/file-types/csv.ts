@@ -5,17 +5,15 @@ import { textStart } from './text.js';
 const separators = [',', ';', '\t', '|'].map((separator) => separator.charCodeAt(0));
 const [quote, newline, carriageReturn] = [0x22, 0x0a, 0x0d];
 
-/** Is every quoted field closed, by the rules of some separator? Rows may differ in length, as those of real files do. */
+/** Is every quoted field closed? Rows may differ in length, as those of real files do. */
 export function isCsv(file: FileBytes): boolean {
-  return separators.some((separator) => readShape(file, separator) !== undefined);
+  return readShape(file) !== undefined;
 }
 
 /** Would anybody call it CSV, untold? At least two rows, all of the same number of fields, at least two. */
 export function looksLikeCsv(file: FileBytes): boolean {
-  return separators.some((separator) => {
-    const shape = readShape(file, separator);
-    return shape !== undefined && shape.rows >= 2 && shape.least >= 2 && shape.least === shape.most;
-  });
+  const shape = readShape(file);
+  return shape !== undefined && shape.rows >= 2 && shape.least >= 2 && shape.least === shape.most;
 }
 
 interface Shape {
@@ -25,8 +23,9 @@ interface Shape {
   readonly most: number;
 }
 
-function readShape(file: FileBytes, separator: number): Shape | undefined {
+function readShape(file: FileBytes): Shape | undefined {
   const { bytes, size } = file;
+  const separator = separatorOf(file);
   let [rows, least, most] = [0, Number.POSITIVE_INFINITY, 0];
   for (let at = textStart(file); at < size; ) {
     let fields = 0;
@@ -45,6 +44,18 @@ function readShape(file: FileBytes, separator: number): Shape | undefined {
   return { rows, least, most };
 }
 
+/** The one that the first line has most of. */
+function separatorOf(file: FileBytes): number {
+  const counts = new Map<number, number>(separators.map((separator) => [separator, 0]));
+  for (let at = textStart(file); !isLineEnd(file.bytes[at]); at += 1) {
+    const byte = file.bytes[at] as number;
+    const count = counts.get(byte);
+    if (count !== undefined) counts.set(byte, count + 1);
+  }
+  const most = Math.max(...counts.values());
+  return separators.find((separator) => counts.get(separator) === most) as number;
+}
+
 /** The offset of the separator or line end behind a field, or −1 where its quotes are broken. */
 function fieldEnd(bytes: Uint8Array, start: number, separator: number): number {
   let at = start;
@@ -60,5 +71,9 @@ function fieldEnd(bytes: Uint8Array, start: number, separator: number): number {
 }
 
 function isEnd(byte: number | undefined, separator: number): boolean {
-  return byte === undefined || byte === separator || byte === newline || byte === carriageReturn;
+  return byte === separator || isLineEnd(byte);
+}
+
+function isLineEnd(byte: number | undefined): boolean {
+  return byte === undefined || byte === newline || byte === carriageReturn;
 }

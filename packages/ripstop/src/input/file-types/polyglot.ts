@@ -9,7 +9,10 @@ import { findEnd } from './zip-end.js';
 const pdfHeaderBytes = 1_024;
 
 /** What is refused unless it is allowed by name. */
-export type UnsafeContent = 'svg' | 'html' | 'markup' | 'trailing_data' | 'polyglot' | 'pdf_actions';
+export const unsafeContents = ['svg', 'html', 'markup', 'trailing_data', 'polyglot', 'pdf_actions'] as const;
+
+/** What is refused unless it is allowed by name. */
+export type UnsafeContent = (typeof unsafeContents)[number];
 
 /** @throws InvalidInputError 400 for a binary file that is more than it seems. */
 export function assertOneThing(
