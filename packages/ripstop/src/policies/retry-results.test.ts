@@ -7,6 +7,7 @@ import { callReport } from '../call/call-report.js';
 import { GenerationFailedError } from '../errors/upstream-errors.js';
 import { recordingContext } from '../testing/recording-context.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
+import { hedge } from './hedge.js';
 import { retryBudget } from './parts/retry-budget.js';
 import { pipeline } from './policy.js';
 import { retry, type RetryOptions } from './retry.js';
@@ -195,6 +196,17 @@ describe('what is sent back is closed before the next attempt', () => {
     await runtime.clock.runAll();
     expect(await call).toBe('good');
     expect(cancelled).toBe(1);
+  });
+
+  test('RT6: so is the late result of an attempt that lost a race', async () => {
+    let disposed = 0;
+    const late = { [Symbol.dispose]: () => void (disposed += 1) };
+    const call = hedge({ safety: 'idempotent', delayMs: 10 }, runtime).execute(({ attempt }) => {
+      return attempt === 1 ? new Promise<unknown>((resolve) => runtime.clock.after(30, () => resolve(late))) : 'good';
+    });
+    await runtime.clock.runAll();
+    expect(await call).toBe('good');
+    expect(disposed).toBe(1);
   });
 
   test('RT6: fetch: the connection of a 503 that is sent back is free again', async () => {
