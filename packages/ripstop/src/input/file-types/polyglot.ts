@@ -3,7 +3,7 @@ import { type FileBytes, unsafe } from './file-bytes.js';
 import type { FileFacts, FileFormat } from './file-format.js';
 import { hidesMarkup, sniffedBytes } from './markup.js';
 import { assertNoActions } from './pdf.js';
-import { findEnd } from './zip-end.js';
+import { hidesZip } from './zip-end.js';
 
 /** PDF readers accept the header anywhere in this many first bytes (ISO 32000-1, Annex H.3, note 13). */
 const pdfHeaderBytes = 1_024;
@@ -28,7 +28,7 @@ export function assertOneThing(
   if (type === 'application/zip') return;
   if (!allowed.includes('polyglot')) {
     if (type !== 'application/pdf') assertNoPdf(file);
-    if (findEnd(file) !== undefined) throw twoFiles();
+    if (hidesZip(file)) throw twoFiles();
   }
   if (!allowed.includes('markup')) {
     const isImage = type.startsWith('image/');

@@ -1,4 +1,4 @@
-/** The end of a ZIP: PKWARE APPNOTE.TXT §4.3.14–16. Also found where a ZIP hides behind another file. */
+/** The end of a ZIP: PKWARE APPNOTE.TXT §4.3.14–16. Also where a ZIP hides in another file. */
 import { fault, type FileBytes } from './file-bytes.js';
 
 /** Where the central directory stands. */
@@ -39,8 +39,20 @@ function placed(directory: ZipDirectory, endRecord: number): ZipDirectory {
   return directory;
 }
 
+/**
+ * Would readers of ZIPs open this file, of whatever type? They look for an end record from behind, and many do not mind
+ * bytes after its comment; so any counts before which a directory stands.
+ */
+export function hidesZip(file: FileBytes): boolean {
+  const first = Math.max(0, file.size - recordSize - longestComment);
+  for (let at = file.find(signature, first); at >= 0; at = file.find(signature, at + 1)) {
+    if (at + recordSize <= file.size && file.is('PK\x01\x02', at - file.u32le(at + 12))) return true;
+  }
+  return false;
+}
+
 /** The end record whose comment reaches to the end of the file. */
-export function findEnd(file: FileBytes): number | undefined {
+function findEnd(file: FileBytes): number | undefined {
   const first = Math.max(0, file.size - recordSize - longestComment);
   for (let at = file.size - recordSize; at >= first; at -= 1) {
     if (file.is(signature, at) && at + recordSize + file.u16le(at + 20) === file.size) return at;
