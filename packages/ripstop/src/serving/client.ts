@@ -65,7 +65,10 @@ export type Client<App> = { readonly [Name in keyof CordsOf<App>]: ClientCall<Co
  *
  * @throws RangeError for a malformed route.
  */
-export function createClient<App extends TypedService>(baseUrl: string | URL, options: ClientOptions<App> = {}): Client<App> {
+export function createClient<App extends TypedService>(
+  baseUrl: string | URL,
+  options: ClientOptions<App> = {},
+): Client<App> {
   const connection = new Connection(String(baseUrl).replace(/\/+$/, ''), options as ClientOptions);
   return new Proxy({} as Client<App>, {
     get(_, name) {
@@ -96,7 +99,11 @@ class Connection {
     const inQuery = route.method === 'GET';
     const target = filled(route.path, params) + (inQuery ? queryOf(input) : '');
     const body = inQuery || input === undefined ? undefined : JSON.stringify(input);
-    const response = await this.send(target, { method: route.method, ...(body === undefined ? {} : { body }) }, options);
+    const response = await this.send(
+      target,
+      { method: route.method, ...(body === undefined ? {} : { body }) },
+      options,
+    );
     if (!response.ok) throw await this.whole(failureOf(response), signal);
     if (isStreamed(response)) return itemsOf(response, signal);
     return this.whole(valueOf(response), signal);
