@@ -1,4 +1,4 @@
-import type { ErrorType } from '../errors/error-types.js';
+import type { ErrorType, Origin } from '../errors/error-types.js';
 import type { StopReason } from '../errors/model-error.js';
 
 /** Everything that is reported while a call runs. Metrics, logs and alerts are listeners to these, and nothing else. */
@@ -32,7 +32,22 @@ export type CallEvent =
   | { readonly type: 'generation.reduced'; readonly maxTokens: number }
   | { readonly type: 'engine.started'; readonly runtime: string; readonly pid: number; readonly ms: number }
   | { readonly type: 'engine.stopped'; readonly reason: string; readonly restartMs: number }
+  | (HandledError & { readonly type: 'error.handled'; readonly severity: 'debug' | 'info' | 'warn' | 'error' })
+  | (HandledError & { readonly type: 'error.critical' })
   | { readonly type: 'listener.failed'; readonly error: unknown };
+
+/** What an error handler tells of an error, once for each request that it ended. Nothing in it is private. */
+export interface HandledError {
+  readonly errorType: ErrorType;
+  /** The class of what was thrown, from which the error was made. */
+  readonly errorClass: string;
+  readonly status: number;
+  readonly origin: Origin;
+  readonly message: string;
+  readonly operation: string;
+  /** What was known of the request: plain JSON, redacted. */
+  readonly context: Readonly<Record<string, unknown>>;
+}
 
 /** An event with the call that it belongs to. `at` is the monotonic time of the runtime's clock, in milliseconds. */
 export type ReportedEvent = CallEvent & {

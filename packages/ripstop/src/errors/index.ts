@@ -12,6 +12,7 @@ export {
   PermissionDeniedError,
   ValidationError,
 } from './input-errors.js';
+export { type LoggedError, loggedError, type ToldMessages } from './logged-error.js';
 export {
   type AttemptReport,
   type ErrorEnvelope,
@@ -21,6 +22,8 @@ export {
   type PublicDetails,
   type StopReason,
 } from './model-error.js';
+export { hideSecrets } from './redact.js';
+export { type RedactOptions, redactFields } from './redact-fields.js';
 export {
   CancelledError,
   ModelOverloadedError,

@@ -200,7 +200,7 @@ describe('R73: the log', () => {
     const { handler, lines } = handlerWith();
     const bug = new Error('bug');
     handler.handle(bug);
-    expect(lines[0]?.fields['err']).toHaveProperty('cause', bug);
+    expect(lines[0]?.fields['err']).toMatchObject({ type: 'Error', stack: bug.stack?.replace('Error: bug\n', '') });
     handler.handle(new InvalidInputError());
     expect(lines[1]?.fields).not.toHaveProperty('err');
   });
@@ -238,7 +238,10 @@ describe('R73: the log', () => {
     const response = createErrorHandler({ logger }, runtime).respond(new OutOfMemoryError(), { correlationId: 'abc' });
     expect(response.status).toBe(507);
     expect(bodyOf(response)['correlation_id']).toBe('abc');
-    expect(events).toMatchObject([{ type: 'listener.failed', error: { message: 'disk full' } }]);
+    expect(events).toMatchObject([
+      { type: 'error.handled', errorType: 'out_of_memory' },
+      { type: 'listener.failed', error: { message: 'disk full' } },
+    ]);
   });
 });
 

@@ -1,189 +1,186 @@
-import { callReport } from '../call/call-report.js';
 import { newCorrelationId } from '../call/correlation-id.js';
+import { errorContext } from '../call/error-context.js';
+import { assertCount } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import type { StatusProfile } from '../errors/error-types.js';
-import { AuthenticationError, InvalidInputError, PermissionDeniedError } from '../errors/input-errors.js';
-import { ModelError } from '../errors/model-error.js';
-import { RateLimitError } from '../errors/rejections.js';
-import { InternalError } from '../errors/upstream-errors.js';
-import type { ExchangeResponse, ResponseHeaders } from './exchange.js';
-import { consoleLogger, type Logger, type LogLevel } from './logger.js';
-import { type ErrorFormat, errorResponse, lastResort } from './problem.js';
+import type { ModelError } from '../errors/model-error.js';
+import { redactFields } from '../errors/redact-fields.js';
+import { createErrorHistory, type ErrorHistory, type ErrorRecord, type ErrorStatistics } from './error-history.js';
+import { ErrorReporter, type ErrorScope, type Incident, knownOf } from './error-report.js';
+import type { ExchangeResponse } from './exchange.js';
+import { consoleLogger, type Logger, redactingLogger } from './logger.js';
+import { type ExposeDetails, meaningReader, type Translate } from './meant-error.js';
+import { errorResponse, lastResort } from './problem.js';
+
+export type { ErrorScope } from './error-report.js';
 
 /** Options of `createErrorHandler()`. */
 export interface ErrorHandlerOptions {
-  /** Default: warnings and errors on the console. */
+  /** Gets its lines through `redactingLogger`. Default: warnings and errors on the console. */
   readonly logger?: Logger;
   /** Default: `http`. */
   readonly profile?: StatusProfile;
   /**
-   * `development` tells the caller the message and class of an unexpected error in `details`. Default: `never`.
-   * Refused when `NODE_ENV` is `production` (D49).
+   * `development` tells the caller the message and class of an unexpected error in `details`, and the log and the history
+   * the messages of all errors. Default: `never`. Refused when `NODE_ENV` is `production` (D49).
    */
-  readonly exposeDetails?: 'never' | 'development';
+  readonly exposeDetails?: ExposeDetails;
   /** What an error of somebody else's means, asked before the rules of `handle`. Default: nothing. */
-  readonly translate?: (error: unknown) => ModelError | undefined;
-  /** Called once per error and request, after the log line. */
-  readonly onError?: (error: ModelError, scope: ErrorScope) => void;
+  readonly translate?: Translate;
+  /** Called once per error and request, after the log line. What it throws, or rejects with, is reported and no more. */
+  readonly onError?: (error: ModelError, scope: ErrorScope) => unknown;
+  /** How many errors are remembered. Default: 1 000. */
+  readonly historySize?: number;
+  /** Facts of the error context that answers may show, by name, under `details.context` (D46). Default: none. */
+  readonly publicContext?: readonly string[];
+  /** The message for this caller, in his language for example; `undefined` leaves the error's own (D55). Default: that. */
+  readonly publicMessage?: (error: ModelError, scope: ErrorScope) => string | undefined;
 }
 
-/** Where an error came up. For the log and for the answer; nothing of it is remembered. */
-export interface ErrorScope {
-  /** Default: the error's own, else a new one. */
-  readonly correlationId?: string | undefined;
-  /** What was being done (R73). Default: the route, else `unknown`. */
-  readonly operation?: string | undefined;
-  readonly method?: string | undefined;
-  /** The pattern of the route, never the path with the caller's values in it. */
-  readonly route?: string | undefined;
-  /** Since the request came in. */
-  readonly ms?: number | undefined;
-  readonly format?: ErrorFormat | undefined;
-  /** Headers of the answer beside those of the error. */
-  readonly headers?: ResponseHeaders | undefined;
-}
-
-/** The one place where errors become log lines and answers. */
+/** The one place where errors become log lines, records and answers. */
 export interface ErrorHandler {
   /**
-   * The `ModelError` that `error` means, with the correlation id, logged once however many layers hand it in.
+   * The `ModelError` that `error` means, with the correlation id; reported once however many layers hand it in.
    *
-   * A `ModelError` stays itself. A framework's 4xx becomes the input error of that status. Everything else becomes an
-   * `InternalError` with `error` as its cause, and none of its text is shown. Never throws.
+   * A `ModelError` stays itself. Several errors in one are answered by the first of ours. A framework's 4xx becomes the
+   * input error of that status. Everything else becomes an `InternalError` with `error` as its cause, and none of its
+   * text is shown. Never throws.
    */
-  handle(error: unknown, scope?: ErrorScope): ModelError;
+  readonly handle: (error: unknown, scope?: ErrorScope) => ModelError;
   /** `handle`, then the answer. Never throws: if rendering fails too, a fixed 500 (D66). */
-  respond(error: unknown, scope?: ErrorScope): ExchangeResponse;
+  readonly respond: (error: unknown, scope?: ErrorScope) => ExchangeResponse;
+  /** Says that somebody must look at once: a line at `fatal` and the event `error.critical` (R78). Never throws. */
+  readonly handleCriticalError: (error: unknown, scope?: ErrorScope) => ModelError;
+  /** How many errors there were. */
+  readonly statistics: () => ErrorStatistics;
+  /** The same under the guide's name. */
+  readonly getErrorStatistics: () => ErrorStatistics;
+  /** The latest errors, the newest last. */
+  readonly history: () => readonly ErrorRecord[];
 }
 
+/** What an error handler does unless told otherwise. */
+export const errorHandlerDefaults = { profile: 'http', exposeDetails: 'never', historySize: 1_000 } as const;
+
 /**
- * One error handler for a whole service: every error becomes a `ModelError`, a log line and an answer in one envelope.
- * It keeps no history.
+ * One error handler for a whole service: every error becomes a `ModelError`, is counted, remembered, logged at the level
+ * that it deserves, told as an event, and answered in one envelope.
  *
- * @throws RangeError for `exposeDetails: 'development'` in production.
+ * @throws RangeError for `exposeDetails: 'development'` in production, or a `historySize` below 1.
  */
 export function createErrorHandler(options: ErrorHandlerOptions = {}, runtime: Runtime = systemRuntime): ErrorHandler {
-  const { logger = consoleLogger, profile = 'http', exposeDetails = 'never', translate, onError } = options;
+  const { exposeDetails, historySize } = { ...errorHandlerDefaults, ...options };
   if (exposeDetails === 'development' && inProduction()) {
     throw new RangeError("exposeDetails must be 'never' while NODE_ENV is 'production', got 'development'");
   }
-  /** Foreign errors and what they became, so that every layer sees one and the same error (D57). */
-  const translated = new WeakMap<object, ModelError>();
-  /** The last request that an error was logged for: one error may end several requests that shared a call. */
-  const reported = new WeakMap<ModelError, string>();
+  assertCount('historySize', historySize);
+  return new CentralErrorHandler(options, runtime);
+}
 
-  function normalise(error: unknown): ModelError {
-    if (ModelError.isInstance(error)) return error;
-    const known = isObject(error) ? translated.get(error) : undefined;
-    if (known !== undefined) return known;
-    const meant = attempted(() => translate?.(error) ?? frameworkError(error)) ?? unexpected(error, exposeDetails);
-    const report = callReport(error);
-    if (report !== undefined) Object.assign(meant, report);
-    if (isObject(error)) translated.set(error, meant);
-    return meant;
+class CentralErrorHandler implements ErrorHandler {
+  private readonly options: ErrorHandlerOptions;
+  private readonly runtime: Runtime;
+  private readonly meaningOf: (error: unknown) => ModelError;
+  private readonly remembered: ErrorHistory;
+  private readonly reporter: ErrorReporter;
+
+  constructor(options: ErrorHandlerOptions, runtime: Runtime) {
+    this.options = options;
+    this.runtime = runtime;
+    const { exposeDetails, historySize } = { ...errorHandlerDefaults, ...options };
+    const messages = exposeDetails === 'development' ? 'all' : 'own';
+    this.meaningOf = meaningReader(exposeDetails, options.translate);
+    this.remembered = createErrorHistory(historySize, runtime.clock);
+    this.reporter = new ErrorReporter(
+      {
+        logger: redactingLogger(options.logger ?? consoleLogger, { messages }),
+        history: this.remembered,
+        messages,
+        onError: options.onError,
+      },
+      runtime,
+    );
   }
 
-  function report(error: ModelError, scope: ErrorScope, correlationId: string): void {
-    if (reported.get(error) === correlationId) return;
-    reported.set(error, correlationId);
-    const level = levelOf(error);
-    const where = scope.operation ?? scope.route ?? 'unknown';
-    logger[level](logFields(error, scope, level), `Error in ${where}: ${error.message}`);
-    onError?.(error, scope);
-  }
+  readonly handle = (thrown: unknown, scope: ErrorScope = {}): ModelError => {
+    const meant = this.meaningOf(thrown);
+    const incident = this.incident(thrown, meant, scope);
+    this.reporter.report(incident, meant);
+    return incident.error;
+  };
 
-  function handle(error: unknown, scope: ErrorScope = {}): ModelError {
-    const meant = normalise(error);
-    const correlationId = scope.correlationId ?? meant.correlationId ?? newCorrelationId(runtime);
+  readonly respond = (thrown: unknown, scope: ErrorScope = {}): ExchangeResponse => {
+    const { profile } = { ...errorHandlerDefaults, ...this.options };
+    const error = this.handle(thrown, scope);
     try {
-      meant.correlationId = correlationId;
-      report(meant, scope, correlationId);
+      return errorResponse(this.asShown(thrown, error, scope), {
+        format: scope.format,
+        profile,
+        headers: scope.headers,
+      });
     } catch (failure) {
-      // A logger or a listener that throws must not cost the caller the answer.
-      runtime.events.emit({ type: 'listener.failed', error: failure, at: runtime.clock.now() });
+      return this.staticAnswer(failure, { ...scope, correlationId: error.correlationId });
     }
-    return meant;
+  };
+
+  readonly handleCriticalError = (thrown: unknown, scope: ErrorScope = {}): ModelError => {
+    const incident = this.incident(thrown, this.meaningOf(thrown), scope);
+    this.reporter.reportCritical(incident);
+    return incident.error;
+  };
+
+  readonly statistics = (): ErrorStatistics => this.remembered.statistics();
+
+  readonly getErrorStatistics = (): ErrorStatistics => this.remembered.statistics();
+
+  readonly history = (): readonly ErrorRecord[] => this.remembered.records();
+
+  private incident(thrown: unknown, meant: ModelError, scope: ErrorScope): Incident {
+    const correlationId = idFor(thrown, meant, scope) ?? newCorrelationId(this.runtime);
+    return { thrown, error: withId(meant, correlationId), scope, correlationId };
   }
 
-  return {
-    handle,
-    respond(error, scope = {}) {
-      const meant = handle(error, scope);
-      try {
-        return errorResponse(meant, { format: scope.format, profile, headers: scope.headers });
-      } catch (failure) {
-        const { correlationId = newCorrelationId(runtime) } = scope;
-        handle(failure, { ...scope, correlationId, operation: 'rendering an error' });
-        return lastResort(correlationId, scope.headers);
+  /** The error as this caller may see it; the error itself may belong to others too. */
+  private asShown(thrown: unknown, error: ModelError, scope: ErrorScope): ModelError {
+    const { publicContext = [], publicMessage } = this.options;
+    const message = scope.userMessage ?? publicMessage?.(error, scope);
+    const own: PropertyDescriptorMap = {};
+    if (message !== undefined) own['message'] = { value: message };
+    if (publicContext.length > 0) {
+      const known = knownOf({ thrown, scope, correlationId: error.correlationId ?? '' });
+      const shown = publicContext.filter((name) => known[name] !== undefined).map((name) => [name, known[name]]);
+      if (shown.length > 0) {
+        own['details'] = { value: { ...error.details, context: redactFields(Object.fromEntries(shown)) } };
       }
-    },
-  };
-}
+    }
+    return Object.keys(own).length === 0 ? error : (Object.create(error, own) as ModelError);
+  }
 
-/** Client faults are news, rejections and limits a warning, the rest is ours to mend (D58). */
-function levelOf(error: ModelError): LogLevel {
-  if (error.errorType === 'cancelled') return 'debug';
-  if (error.origin === 'client') return 'info';
-  const status = error.statusFor('http');
-  return status === 429 || status === 503 ? 'warn' : 'error';
-}
-
-function logFields(error: ModelError, scope: ErrorScope, level: LogLevel): object {
-  const { method, route, ms } = scope;
-  return {
-    correlation_id: error.correlationId,
-    error_type: error.errorType,
-    error_class: error.name,
-    status: error.statusFor('http'),
-    ...(method === undefined ? {} : { method }),
-    ...(route === undefined ? {} : { route }),
-    ...(ms === undefined ? {} : { ms: Math.round(ms) }),
-    ...(error.stopReason === undefined ? {} : { stop_reason: error.stopReason }),
-    ...(level === 'error' ? { err: error } : {}),
-  };
-}
-
-function unexpected(cause: unknown, exposeDetails: 'never' | 'development'): InternalError {
-  const details =
-    exposeDetails === 'development'
-      ? {
-          original_error: cause instanceof Error ? cause.message : String(cause),
-          error_class: cause instanceof Error ? cause.name : typeof cause,
-        }
-      : {};
-  return new InternalError(undefined, { cause, details });
-}
-
-/**
- * The input error that a framework threw, told from the many SDK errors that carry the 4xx of an upstream: http-errors
- * says `expose`, Hono's exceptions have `getResponse`, Fastify's codes begin with `FST_`.
- */
-function frameworkError(error: unknown): ModelError | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { status, statusCode, expose, getResponse, code } = error as Error & Record<string, unknown>;
-  const stated = status ?? statusCode;
-  if (typeof stated !== 'number' || !(stated >= 400 && stated < 500)) return undefined;
-  const own = expose === true || typeof getResponse === 'function' || String(code).startsWith('FST_');
-  if (!own) return undefined;
-  const options = { status: stated, cause: error };
-  if (stated === 401) return new AuthenticationError(undefined, options);
-  if (stated === 403) return new PermissionDeniedError(undefined, options);
-  if (stated === 429) return new RateLimitError(undefined, options);
-  return new InvalidInputError(undefined, options);
-}
-
-/** The value, or nothing where an odd error object or a translator throws while it is looked at. */
-function attempted<T>(look: () => T | undefined): T | undefined {
-  try {
-    return look();
-  } catch {
-    // The error that was being looked at goes on, which says more than this one.
-    return undefined;
+  private staticAnswer(failure: unknown, scope: ErrorScope): ExchangeResponse {
+    const { correlationId = newCorrelationId(this.runtime), headers } = scope;
+    this.handle(failure, { ...scope, operation: 'rendering an error' });
+    try {
+      return lastResort(correlationId, headers);
+    } catch {
+      // The headers were at fault, and their failure has just been reported.
+      return lastResort(correlationId);
+    }
   }
 }
 
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+/** The request's own id before one that the error brought along: several requests may share the error. */
+function idFor(thrown: unknown, meant: ModelError, { correlationId }: ErrorScope): string | undefined {
+  const own = correlationId ?? errorContext.current().correlationId;
+  return own ?? meant.correlationId ?? errorContext.of(thrown).correlationId;
+}
+
+/** The error itself with the id; where it is frozen, a stand-in that differs in nothing else. */
+function withId(error: ModelError, correlationId: string): ModelError {
+  if (Object.isFrozen(error)) {
+    return Object.create(error, { correlationId: { value: correlationId, writable: true } }) as ModelError;
+  }
+  error.correlationId = correlationId;
+  return error;
 }
 
 function inProduction(): boolean {

@@ -15,7 +15,10 @@ export {
   type ErrorHandler,
   type ErrorHandlerOptions,
   type ErrorScope,
+  errorHandlerDefaults,
 } from './error-handler.js';
+export type { ErrorRecord, ErrorStatistics } from './error-history.js';
+export { eventLine, logEvents } from './event-lines.js';
 export {
   type ExchangeHandler,
   type ExchangeRequest,
@@ -35,7 +38,8 @@ export {
 export type { JsonSchema, SchemaSide, ToJsonSchema } from './json-schema.js';
 export type { Hook, HookOptions } from './lifecycle.js';
 export type { ListenOptions } from './listen.js';
-export type { Logger } from './logger.js';
+export { consoleLogger, type Logger, type LogLevel, type LogLine, redactingLogger } from './logger.js';
+export type { ExposeDetails, Translate } from './meant-error.js';
 export type { Middleware, MiddlewareCall } from './middleware.js';
 export type { OpenApiOptions } from './openapi.js';
 export {

@@ -1,0 +1,122 @@
+/** Events as log lines: one table of levels, one function from event to line. */
+import { errorContext } from '../call/error-context.js';
+import type { CallEvent, Events, ReportedEvent } from '../call/events.js';
+import { errorTypes } from '../errors/error-table.js';
+import type { ErrorType } from '../errors/error-types.js';
+import type { StopReason } from '../errors/model-error.js';
+import { type Logger, type LogLevel, type LogLine, redactingLogger, write } from './logger.js';
+
+/** At which level each event is told. What depends on the event is decided below. */
+const levels: Readonly<Record<CallEvent['type'], LogLevel>> = {
+  'retry.scheduled': 'warn',
+  'retry.stopped': 'warn',
+  'timeout.expired': 'debug',
+  'deadline.expired': 'debug',
+  'breaker.opened': 'error',
+  'breaker.paused': 'warn',
+  'breaker.half_opened': 'info',
+  'breaker.closed': 'info',
+  'breaker.rejected': 'debug',
+  'breaker.overridden': 'warn',
+  'breaker.released': 'info',
+  'throttle.rejected': 'debug',
+  'hedge.started': 'debug',
+  'hedge.won': 'debug',
+  'hedge.lost': 'debug',
+  'rate_limit.paused': 'warn',
+  'rate_limit.delayed': 'debug',
+  'rate_limit.rejected': 'debug',
+  'limit.changed': 'debug',
+  'limit.rejected': 'debug',
+  'bulkhead.rejected': 'debug',
+  'coalesce.joined': 'debug',
+  'fallback.used': 'warn',
+  'model.failed': 'warn',
+  'model.skipped': 'debug',
+  'model.answered': 'debug',
+  'generation.reduced': 'warn',
+  'engine.started': 'info',
+  'engine.stopped': 'warn',
+  'error.handled': 'error',
+  'error.critical': 'fatal',
+  'listener.failed': 'error',
+};
+
+/**
+ * The log line of an event. Its texts hold nothing that an upstream or a caller wrote: an error is told by its type.
+ */
+export function eventLine(event: ReportedEvent): LogLine {
+  return { level: levelOf(event), message: textOf(event), fields: fieldsOf(event) };
+}
+
+/**
+ * Writes a line for every event of `events`, through `redactingLogger`; returns the function that ends it. Errors that
+ * reach an error handler are its own lines, and not written a second time.
+ */
+export function logEvents(events: Events, logger: Logger): () => void {
+  const safe = redactingLogger(logger);
+  return events.on((event) => {
+    if (event.type !== 'error.handled' && event.type !== 'error.critical') write(safe, eventLine(event));
+  });
+}
+
+function levelOf(event: ReportedEvent): LogLevel {
+  if (event.type === 'error.handled') return event.severity;
+  if (event.type === 'retry.stopped') return stopLevel(event.stopReason, event.errorType);
+  return levels[event.type];
+}
+
+/** A caller's mistake, or his leaving, is no error of ours (D58). */
+function stopLevel(reason: StopReason, errorType: ErrorType | undefined): LogLevel {
+  if (reason === 'cancelled') return 'debug';
+  if (errorType !== undefined && errorTypes[errorType].origin === 'client') return 'info';
+  return reason === 'not_retryable' ? 'error' : 'warn';
+}
+
+type Texts = { readonly [Type in CallEvent['type']]?: (event: Extract<ReportedEvent, { type: Type }>) => string };
+
+/** The guide's words (R46, R47, R52, R54, R56, R73, R78); any other event is told by its name. */
+const texts: Texts = {
+  'retry.scheduled': (event) => {
+    const seconds = (event.delayMs / 1000).toFixed(2);
+    return `Attempt ${event.attempt ?? 1} failed for ${call()}: ${cause(event)}. Retrying in ${seconds} seconds...`;
+  },
+  'retry.stopped': (event) =>
+    event.stopReason === 'not_retryable'
+      ? `Non-retryable error in ${call()}: ${cause(event)}`
+      : `Gave up on ${call()} after attempt ${event.attempt ?? 1} (${event.stopReason}): ${cause(event)}`,
+  'breaker.half_opened': ({ name }) => `Circuit breaker for ${name} is now HALF_OPEN`,
+  'breaker.closed': ({ name }) => `Circuit breaker for ${name} is now CLOSED`,
+  'breaker.opened': ({ name }) => `Circuit breaker for ${name} is now OPEN`,
+  'error.handled': ({ operation, message }) => `Error in ${operation}: ${message}`,
+  'error.critical': ({ message }) => `CRITICAL ERROR: ${message}`,
+};
+
+function textOf(event: ReportedEvent): string {
+  const text = texts[event.type] as ((event: ReportedEvent) => string) | undefined;
+  return text === undefined ? event.type : text(event);
+}
+
+/** What is being called: events are told where they happen, so the operation around them is the one. */
+function call(): string {
+  return errorContext.current().operation ?? 'the call';
+}
+
+function cause({ errorType }: { readonly errorType: ErrorType | undefined }): string {
+  return errorType === undefined ? 'an unknown error' : errorTypes[errorType].sentence;
+}
+
+function fieldsOf(event: ReportedEvent): Record<string, unknown> {
+  const { type, correlationId } = event;
+  const fields: Record<string, unknown> = { event: type };
+  if (correlationId !== undefined) fields['correlation_id'] = correlationId;
+  for (const [name, value] of Object.entries(event)) {
+    // A logger has a clock of its own, and this one counts from an unknown start.
+    if (name !== 'type' && name !== 'correlationId' && name !== 'at') fields[snakeCase(name)] = value;
+  }
+  return fields;
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
