@@ -183,7 +183,7 @@ describe('output', () => {
     const body = await json(response);
     expect(body).toMatchObject({ error_type: 'internal_error', error: 'An unexpected error occurred', details: {} });
     expect(body['field_errors']).toBeUndefined();
-    expect(String((errors[0] as { err: Error }).err.cause)).toContain('does not fit its schema at text');
+    expect(errors[0]).toMatchObject({ err: { cause: { message: 'The answer does not fit its schema at text' } } });
   });
 
   test('each item of a stream is held to it, and a stream that is thrown away is told', async () => {

@@ -11,7 +11,9 @@ export async function checkedOutput(schema: StandardSchema, value: unknown): Pro
   const result = await schema['~standard'].validate(value);
   if (result.issues === undefined) return result.value;
   const where = result.issues.slice(0, 10).map(({ path = [] }) => Array.from(path, keyOf).join('.') || '(root)');
-  throw new InternalError(undefined, { cause: new Error(`The answer does not fit its schema at ${where.join(', ')}`) });
+  // An error of ours: what others write into an error is not logged.
+  const cause = new InternalError(`The answer does not fit its schema at ${where.join(', ')}`);
+  throw new InternalError(undefined, { cause });
 }
 
 function keyOf(part: PropertyKey | { readonly key: PropertyKey }): string {
