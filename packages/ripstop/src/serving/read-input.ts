@@ -2,7 +2,7 @@
 import type { Clock } from '../call/runtime.js';
 import { InvalidInputError, ValidationError } from '../errors/input-errors.js';
 import { fieldErrors, maxIssues } from '../input/issues.js';
-import { assertJsonValue } from '../input/json-limits.js';
+import { assertJsonValue, type JsonLimits } from '../input/json-limits.js';
 import { parseJson } from '../input/json-text.js';
 import { readLimited } from './body-limits.js';
 import type { Cord } from './cord.js';
@@ -14,7 +14,7 @@ import type { ExchangeRequest, RequestHeaders } from './exchange.js';
  */
 export async function readInput(request: ExchangeRequest, cord: Cord, clock: Clock): Promise<unknown> {
   const { input: schema } = cord;
-  const raw = cord.method === 'GET' ? readQuery(request.query) : await readBody(request, cord, clock);
+  const raw = cord.method === 'GET' ? readQuery(request.query, cord) : await readBody(request, cord, clock);
   if (schema === undefined) return raw;
   const result = await schema['~standard'].validate(raw);
   if (result.issues === undefined) return result.value;
@@ -22,12 +22,17 @@ export async function readInput(request: ExchangeRequest, cord: Cord, clock: Clo
   throw new ValidationError(fieldErrors(result.issues, raw), count > maxIssues ? { details: { issues: count } } : {});
 }
 
-async function readBody(request: ExchangeRequest, { input: schema, limits }: Cord, clock: Clock): Promise<unknown> {
+async function readBody(request: ExchangeRequest, cord: Cord, clock: Clock): Promise<unknown> {
+  const { input: schema, limits } = cord;
   assertJson(request.headers);
   const bytes = await readLimited(request, limits, clock);
-  if (!isBlank(bytes)) return parseJson(bytes, { maxDepth: limits.maxJsonDepth, maxFields: limits.maxJsonFields });
+  if (!isBlank(bytes)) return parseJson(bytes, jsonLimits(cord));
   if (schema !== undefined) throw new InvalidInputError('The request body is empty; send a JSON object');
   return undefined;
+}
+
+function jsonLimits({ limits: { maxJsonDepth, maxJsonFields } }: Cord): JsonLimits {
+  return { maxDepth: maxJsonDepth, maxFields: maxJsonFields };
 }
 
 function assertJson({ 'content-type': type, 'content-encoding': encoding }: RequestHeaders): void {
@@ -41,7 +46,7 @@ function assertJson({ 'content-type': type, 'content-encoding': encoding }: Requ
 }
 
 /** A name that comes more than once becomes a list. */
-function readQuery(query: string): unknown {
+function readQuery(query: string, cord: Cord): unknown {
   const values = Object.create(null) as Record<string, string | string[]>;
   for (const [name, value] of new URLSearchParams(query)) {
     const earlier = values[name];
@@ -49,7 +54,7 @@ function readQuery(query: string): unknown {
     else if (Array.isArray(earlier)) earlier.push(value);
     else values[name] = [earlier, value];
   }
-  assertJsonValue(values);
+  assertJsonValue(values, jsonLimits(cord));
   return values;
 }
 
