@@ -1,34 +1,40 @@
 /**
  * A model service: so many requests at a time, a bounded queue, first come first served.
  *
- * What it has accepted it does, whether or not anybody still waits for the answer, as most services behind a balancer
- * do and all that bill. Who leaves gets no answer, and frees nothing.
+ * What it has accepted it does, whether or not anybody still waits for the answer, as services behind a balancer and
+ * those that bill do. Who leaves gets no answer, and frees nothing.
  */
 import { ModelOverloadedError, QuotaExceededError, UpstreamUnavailableError } from 'ripstop/errors';
 import { chanceOf, logNormal } from './chance.mjs';
 
 export class Upstream {
-  /** What became of requests, and the most that were there at once. `wasted` is a part of `served`. */
+  /** What became of requests, and the most that were there at once. `wasted`: served for nobody, a part of `served`. */
   counts = { received: 0, served: 0, failed: 0, rejected: 0, wasted: 0, most: 0 };
   #clock;
   #seed;
-  #plan;
+  #serviceMs;
+  #networkMs;
+  #state;
   #quotaLeft;
   #queue = [];
   #running = new Set();
   #heard;
 
-  /** `heard(kind)` is told of every request. */
+  /** `heard()` is called for every request. */
   constructor(scenario, { clock, seed, heard = () => undefined }) {
+    const { upstream, quota = Number.POSITIVE_INFINITY } = scenario;
     this.#clock = clock;
     this.#seed = seed;
-    this.#plan = planOf(scenario);
-    this.#quotaLeft = scenario.quota ?? Number.POSITIVE_INFINITY;
+    this.#serviceMs = upstream.serviceMs;
+    this.#networkMs = upstream.networkMs;
+    this.#quotaLeft = quota;
     this.#heard = heard;
-    for (const at of this.#plan.changes) clock.after(at, () => this.#changed());
+    const [first, ...later] = stagesOf(scenario);
+    this.#state = first.state;
+    for (const { at, state } of later) clock.after(at, () => this.#become(state));
   }
 
-  /** Attempt number `attempt` of caller number `caller`. Rejects with the signal's reason when it aborts. */
+  /** Attempt number `attempt` of caller number `caller`. Rejects with the signal's reason when that aborts. */
   call(caller, attempt, signal) {
     return new Promise((resolve, reject) => {
       const leave = () => {
@@ -52,12 +58,12 @@ export class Upstream {
   }
 
   #receive(request) {
-    const { down, failureRatio, queue } = this.#plan.at(this.#clock.now());
+    const { down, failureRatio, queue } = this.#state;
     this.counts.received += 1;
     this.#heard();
     // Drawn first and always, so that an attempt has the same luck whatever is going on.
     const failed = request.chance() < failureRatio;
-    request.serviceMs = logNormal(request.chance, this.#plan.serviceMs);
+    request.serviceMs = logNormal(request.chance, this.#serviceMs);
     if (down) return this.#refuse(request, 'failed', new UpstreamUnavailableError());
     if (this.#quotaLeft <= 0) return this.#refuse(request, 'rejected', new QuotaExceededError());
     if (failed) return this.#refuse(request, 'failed', new UpstreamUnavailableError());
@@ -70,27 +76,29 @@ export class Upstream {
 
   #refuse(request, kind, error) {
     this.counts[kind] += 1;
-    this.#clock.after(this.#plan.networkMs, () => request.refuse(error));
+    this.#clock.after(this.#networkMs, () => request.refuse(error));
   }
 
   #start() {
-    const { slots, slowness } = this.#plan.at(this.#clock.now());
+    const { slots, slowness } = this.#state;
     while (this.#running.size < slots && this.#queue.length > 0) {
       const request = this.#queue.shift();
       this.#running.add(request);
-      request.timer = this.#clock.after(request.serviceMs * slowness, () => {
-        this.#running.delete(request);
-        this.counts.served += 1;
-        if (request.abandoned) this.counts.wasted += 1;
-        this.#start();
-        this.#clock.after(this.#plan.networkMs, request.answer);
-      });
+      request.timer = this.#clock.after(request.serviceMs * slowness, () => this.#finish(request));
     }
   }
 
-  /** Replicas went or came. */
-  #changed() {
-    if (!this.#plan.at(this.#clock.now()).down) return this.#start();
+  #finish(request) {
+    this.#running.delete(request);
+    this.counts.served += 1;
+    if (request.abandoned) this.counts.wasted += 1;
+    this.#start();
+    this.#clock.after(this.#networkMs, request.answer);
+  }
+
+  #become(state) {
+    this.#state = state;
+    if (!state.down) return this.#start();
     for (const request of [...this.#running, ...this.#queue]) {
       request.timer?.cancel();
       this.#refuse(request, 'failed', new UpstreamUnavailableError());
@@ -100,21 +108,16 @@ export class Upstream {
   }
 }
 
-/** How the upstream is at any time, and when that changes. */
-function planOf({ upstream, trouble, warmUp }) {
+/** How the upstream is, and from when on, in milliseconds. After trouble replicas may come back one by one. */
+function stagesOf({ upstream, trouble, warmUp }) {
   const healthy = { ...upstream, down: false, slowness: 1 };
   const stages = [{ at: 0, state: healthy }];
-  if (trouble !== undefined) {
-    stages.push({ at: trouble.fromMs, state: { ...healthy, ...trouble } });
-    const from = warmUp?.slots ?? healthy.slots;
-    for (let slots = from; slots <= healthy.slots; slots += 1) {
-      const share = healthy.slots === from ? 0 : (slots - from) / (healthy.slots - from);
-      stages.push({ at: trouble.untilMs + share * (warmUp?.ms ?? 0), state: { ...healthy, slots } });
-    }
+  if (trouble === undefined) return stages;
+  stages.push({ at: trouble.fromMs, state: { ...healthy, ...trouble } });
+  const { ms, slots: first } = warmUp ?? { ms: 0, slots: healthy.slots };
+  for (let slots = first; slots <= healthy.slots; slots += 1) {
+    const share = ms === 0 ? 0 : (slots - first) / (healthy.slots - first);
+    stages.push({ at: trouble.untilMs + share * ms, state: { ...healthy, slots } });
   }
-  return {
-    ...upstream,
-    changes: stages.slice(1).map(({ at }) => at),
-    at: (now) => stages.findLast(({ at }) => at <= now).state,
-  };
+  return stages;
 }
