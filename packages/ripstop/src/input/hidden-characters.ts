@@ -41,6 +41,13 @@ export function hiddenClass(code: number, around: Surroundings): HiddenClass | u
   return around.inFlag ? undefined : 'tags';
 }
 
+/**
+ * Finds, among UTF-16 units, those that `hiddenClass` may have something against. A text without any is as long as its
+ * units, and has nothing to hide.
+ */
+export const needsCare =
+  /[^\t\n\r -~\u00a0-\u00ac\u00ae-\u061b\u061d-\u180d\u180f-\u200a\u2010-\u2029\u202f-\u205f\u2070-\ud7ff\ue000-\ufdff\ufe10-\ufefe\uff00-\uffff]/;
+
 function isControl(code: number): boolean {
   return code < 0x20 ? code !== 0x09 && code !== 0x0a && code !== 0x0d : code >= 0x7f;
 }
@@ -100,16 +107,7 @@ export interface Readable {
 }
 
 /** The blocks in which all letters are written from right to left. */
-export function isRightToLeft(code: number): boolean {
-  if (code < 0x0590) return false;
-  return (
-    code <= 0x08ff ||
-    (code >= 0xfb1d && code <= 0xfdff) ||
-    (code >= 0xfe70 && code <= 0xfefc) ||
-    (code >= 0x10800 && code <= 0x10fff) ||
-    (code >= 0x1e800 && code <= 0x1efff)
-  );
-}
+export const rightToLeftLetters = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 function character(code: number): string {
   return String.fromCodePoint(code);

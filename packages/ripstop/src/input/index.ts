@@ -8,6 +8,7 @@ export {
   type UnsafeContent,
   validateFileUpload,
 } from './file-upload.js';
+export type { HiddenChoice } from './hidden-scan.js';
 export {
   type FormattedIssues,
   formatIssues,
@@ -18,5 +19,5 @@ export {
 } from './issues.js';
 export { assertJsonText, assertJsonValue, type JsonLimits, jsonLimitDefaults } from './json-limits.js';
 export { parseJson } from './json-text.js';
-export { type HiddenChoice, type SanitizeTextOptions, sanitizeText, sanitizeTextDefaults } from './sanitize-text.js';
+export { type SanitizeTextOptions, sanitizeText, sanitizeTextDefaults } from './sanitize-text.js';
 export { validateInput, validateOutput } from './validate.js';

@@ -6,7 +6,8 @@ import { notAllowed, type Reader, required, type SchemaIssue, sentenceOf, type V
 import { repeatsValue, repetitions } from './issues/repeats.js';
 import { readValibot } from './issues/valibot.js';
 import { readZod } from './issues/zod.js';
-import { sanitizeTextDefaults, withoutHidden } from './sanitize-text.js';
+import { withoutHidden } from './hidden-scan.js';
+import { sanitizeTextDefaults } from './sanitize-text.js';
 import { truncate } from './truncate.js';
 
 export type { SchemaIssue } from './issues/finding.js';

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../errors/input-errors.js';
-import type { Readable } from './hidden-characters.js';
-import { type SanitizeTextOptions, sanitizeText, sanitizeTextDefaults, withoutHidden } from './sanitize-text.js';
+import { hiddenClass, needsCare, type Readable } from './hidden-characters.js';
+import { withoutHidden } from './hidden-scan.js';
+import { type SanitizeTextOptions, sanitizeText, sanitizeTextDefaults } from './sanitize-text.js';
 
 function refusal(text: unknown, options?: SanitizeTextOptions): InvalidInputError {
   try {
@@ -268,34 +269,75 @@ describe('properties', () => {
   });
 });
 
-test('R35: a text that is too long is refused where it becomes too long, and is not read further', () => {
-  let furthest = 0;
-  const endless: Readable = {
-    length: 10_000_000,
-    codePointAt: (at) => {
-      furthest = Math.max(furthest, at);
-      return 0x61;
+/** A text that counts how it is read. */
+function watched(text: Readable): Readable & { furthest: number; units: number } {
+  return {
+    furthest: 0,
+    units: 0,
+    length: text.length,
+    codePointAt(at) {
+      this.units += 1;
+      this.furthest = Math.max(this.furthest, at);
+      return text.codePointAt(at);
     },
-    slice: () => '',
+    slice(from, to) {
+      this.units += to - from;
+      this.furthest = Math.max(this.furthest, to - 1);
+      return text.slice(from, to);
+    },
   };
-  expect(() => withoutHidden(endless, sanitizeTextDefaults)).toThrow('Input text too long');
-  expect(furthest).toBe(10_000);
-});
+}
+
+test.each(['a', 'é', '漢', '😀'])(
+  'R35: a text of %s that is too long is refused there, and not read further',
+  (character) => {
+    const endless = watched({
+      length: 10_000_000,
+      codePointAt: (at) => (at % character.length === 0 ? character.codePointAt(0) : character.charCodeAt(1)),
+      slice: (from, to) => character.repeat((to - from) / character.length),
+    });
+    expect(() => withoutHidden(endless, sanitizeTextDefaults)).toThrow('Input text too long');
+    expect(endless.furthest).toBeLessThan(10_000 * character.length + 1_100);
+  },
+);
 
 test('R35: every unit is read a bounded number of times, whatever the text', () => {
-  for (const pattern of ['\u0000', ' ', ' \u0000', '\u200d😀', '🏴', '🏴\u{e0067}\u{e0062}\u{e0065}', 'م\u200c']) {
-    const text = pattern.repeat(Math.ceil(20_000 / pattern.length));
-    let reads = 0;
-    const counted: Readable = {
-      length: text.length,
-      codePointAt: (at) => {
-        reads += 1;
-        return text.codePointAt(at);
-      },
-      slice: (from, to) => text.slice(from, to),
-    };
-    withoutHidden(counted, { ...sanitizeTextDefaults, maxLength: 1_000_000 });
-    expect(reads, escape(pattern)).toBeLessThan(12 * text.length);
+  for (const pattern of ['a', '\u0000', ' ', ' \u0000', '\u200d😀', '🏴', '🏴\u{e0067}\u{e0062}\u{e0065}', 'م\u200c']) {
+    const text = watched(pattern.repeat(Math.ceil(20_000 / pattern.length)));
+    withoutHidden(text, { ...sanitizeTextDefaults, maxLength: 1_000_000 });
+    expect(text.units, escape(pattern)).toBeLessThan(12 * text.length);
+  }
+});
+
+test('the search for what needs care overlooks nothing', () => {
+  const around = { before: 0, after: undefined, rightToLeft: false, inFlag: false };
+  for (let code = 0; code <= 0xffff; code += 1) {
+    const isSuspect = hiddenClass(code, around) !== undefined;
+    // Half a pair is looked at, since the whole may be hidden, and counts as one.
+    if (isSuspect || (code >= 0xd800 && code <= 0xdfff)) {
+      expect(needsCare.test(String.fromCharCode(code)), escape(String.fromCharCode(code))).toBe(true);
+    }
+  }
+  expect(needsCare.test('Plain text, naïve too; 漢字 and עברית.\t\r\n')).toBe(false);
+});
+
+test('D17: where a text is taken in pieces makes no difference', () => {
+  const texts = [
+    'a',
+    '😀',
+    'م\u200c',
+    '👩\u200d🚀',
+    '🏴\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}',
+    'ש\u200e',
+    ' b',
+  ];
+  for (const text of texts) {
+    for (let shift = 1_024 - text.length; shift <= 1_024; shift += 1) {
+      const whole = `${'x'.repeat(shift)}${text}${text}${'y'.repeat(1_500)}${text}`;
+      expect(sanitizeText(whole)).toBe(whole);
+      expect(sanitizeText(whole, { maxLength: points(whole) })).toBe(whole);
+      expect(refusal(whole, { maxLength: points(whole) - 1 }).message).toContain('too long');
+    }
   }
 });
 

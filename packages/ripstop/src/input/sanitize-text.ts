@@ -1,11 +1,6 @@
 /** Text from outside: without what cannot be seen, neither empty nor too long. */
 import { assertCount, assertOneOf, type Defaults, withDefaults } from '../call/options.js';
-import { InvalidInputError } from '../errors/input-errors.js';
-import type { PublicDetails } from '../errors/model-error.js';
-import { flagLengthAt, type HiddenClass, hiddenClass, isRightToLeft, type Readable } from './hidden-characters.js';
-
-/** What is done with the characters of a class: they are taken out, the text is refused, or they stay. */
-export type HiddenChoice = 'remove' | 'refuse' | 'keep';
+import { type HiddenChoice, refusal, withoutHidden } from './hidden-scan.js';
 
 export interface SanitizeTextOptions {
   /** The longest text, in code points, without the blanks around it. Default: 10 000. */
@@ -64,15 +59,7 @@ export function sanitizeText(text: unknown, options: SanitizeTextOptions = {}): 
 type Checked = Defaults<SanitizeTextOptions>;
 
 const visible = /[^\s\p{Default_Ignorable_Code_Point}]/u;
-const blank = /\s/;
 const classes = ['controls', 'loneSurrogates', 'bidi', 'zeroWidth', 'tags'] as const;
-const names: Readonly<Record<HiddenClass, string>> = {
-  controls: 'control characters',
-  loneSurrogates: 'lone surrogates',
-  bidi: 'bidirectional controls',
-  zeroWidth: 'zero-width characters',
-  tags: 'tag characters',
-};
 
 function checkedOptions(options: SanitizeTextOptions): Checked {
   const checked = withDefaults(sanitizeTextDefaults, options);
@@ -94,72 +81,4 @@ function composed(text: string, options: Checked): string {
     clean = withoutHidden(next, options);
   }
   return withoutHidden(clean, options);
-}
-
-/**
- * The text without its hidden characters, untrimmed: one pass over it, which ends at the first character too many.
- */
-export function withoutHidden(text: Readable, options: Checked): string {
-  const kept: string[] = [];
-  const length = trimmedLength(options.maxLength);
-  const around = { before: 0, after: undefined as number | undefined, rightToLeft: false, inFlag: false };
-  let from = 0;
-  let flagEnd = 0;
-  for (let at = 0; at < text.length; ) {
-    const code = text.codePointAt(at) as number;
-    const next = at + (code > 0xffff ? 2 : 1);
-    if (code === blackFlag) flagEnd = at + flagLengthAt(text, at);
-    around.inFlag = at < flagEnd;
-    around.after = code === joiner ? text.codePointAt(next) : undefined;
-    const hidden = code >= 0x20 && code < 0x7f ? undefined : hiddenClass(code, around);
-    if (hidden === undefined || options[hidden] === 'keep') {
-      length.add(code);
-      around.before = code;
-      around.rightToLeft ||= isRightToLeft(code);
-    } else if (options[hidden] === 'refuse') {
-      throw refused(hidden);
-    } else {
-      if (at > from) kept.push(text.slice(from, at));
-      from = next;
-    }
-    at = next;
-  }
-  kept.push(text.slice(from, text.length));
-  return kept.join('');
-}
-
-const blackFlag = 0x1f3f4;
-const joiner = 0x200d;
-
-/** Counts code points without the blanks around them, and refuses the first too many. */
-function trimmedLength(maxLength: number): { add(code: number): void } {
-  let length = 0;
-  let blanks = 0;
-  return {
-    add: (code) => {
-      if (isBlank(code)) {
-        if (length > 0) blanks += 1;
-        return;
-      }
-      length += blanks + 1;
-      blanks = 0;
-      if (length > maxLength) {
-        throw refusal('too_long', `Input text too long (max ${maxLength} characters)`, { max_length: maxLength });
-      }
-    },
-  };
-}
-
-/** What `trim` takes for blank. */
-function isBlank(code: number): boolean {
-  if (code < 0x80) return code === 0x20 || (code >= 0x09 && code <= 0x0d);
-  return blank.test(String.fromCodePoint(code));
-}
-
-function refused(hidden: HiddenClass): InvalidInputError {
-  return refusal('hidden_characters', `Input text contains ${names[hidden]}, which are not allowed`, { class: hidden });
-}
-
-function refusal(reason: string, message: string, facts: PublicDetails = {}): InvalidInputError {
-  return new InvalidInputError(message, { details: { reason, ...facts } });
 }
