@@ -56,7 +56,11 @@ describe('slots', () => {
     const { slots, call, began, end, first } = occupied({ name: 'gpt-x' });
     const refused = await failure(slots.execute(call('second')));
     expect(refused).toBeInstanceOf(ModelOverloadedError);
-    expect(refused).toMatchObject({ details: { reason: 'queue_full', bulkhead: 'gpt-x' }, isRetryable: true });
+    expect(refused).toMatchObject({
+      message: 'Too many calls at once for gpt-x',
+      details: { reason: 'queue_full', bulkhead: 'gpt-x' },
+      isRetryable: true,
+    });
     expect(began).toEqual(['first']);
     await end('first');
     expect(await first).toBe('first');
@@ -67,6 +71,11 @@ describe('slots', () => {
     expect(bulkheadDefaults).toEqual({ name: 'default', limit: 100, maxQueue: 0, maxWaitMs: 2_000 });
     const slots = bulkhead();
     expect([slots.limit, slots.running, slots.waiting]).toEqual([100, 0, 0]);
+  });
+
+  test('what can be read of it is listed with it', () => {
+    const slots = bulkhead({ limit: 3 }, virtualRuntime());
+    expect({ ...slots }).toMatchObject({ name: 'bulkhead', limit: 3, running: 0, waiting: 0 });
   });
 
   test.each([
@@ -275,6 +284,19 @@ describe('the queue', () => {
     expect(began).toEqual(['first']);
     expect(runtime.clock.pending).toBe(0);
   });
+
+  test.each([300, 500])(
+    'K6: a deadline after %d ms of 500 is the only timer of the wait, whenever it begins, and its error the answer',
+    async (deadlineMs) => {
+      const runtime = virtualRuntime();
+      await runtime.clock.advance(10_000);
+      const { slots, call } = occupied({ maxQueue: 1, maxWaitMs: 500 }, runtime);
+      const outcome = failure(slots.execute(call('second'), { deadlineMs }));
+      expect(runtime.clock.pending).toBe(1);
+      await runtime.clock.advance(deadlineMs);
+      expect(await outcome).toMatchObject({ errorType: 'inference_timeout', details: { phase: 'total' } });
+    },
+  );
 
   test('K6: waiting does not count against the attempt', async () => {
     const runtime = virtualRuntime();

@@ -68,7 +68,7 @@ export function bulkhead(options: BulkheadOptions = {}, runtime: Runtime = syste
     context.emit({ type: 'bulkhead.rejected', name, reason });
     return new ModelOverloadedError(`Too many calls at once for ${name}`, {
       details: { reason, bulkhead: name },
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      retryAfterMs,
     });
   }
 

@@ -87,6 +87,7 @@ describe('an input that is used up', () => {
     ['a file', new Blob(['text'])],
     ['a set', new Set([1])],
     ['an iterable that begins anew each time', { [Symbol.asyncIterator]: parts }],
+    ['an object with a `next` that iterates over nothing', { next: () => 'page 2' }],
     ['a linked list', { value: 1, next: { value: 2, next: null } }],
     ['nothing', null],
   ])('RT7: %s is sent again', async (_, input) => {

@@ -62,6 +62,16 @@ describe('a retry inside an attempt of another', () => {
     expect(await calls((work) => pipeline(outer, own, inner).execute(work))).toBe(12);
   });
 
+  test('RT10: told to retry too, it leaves the rest of the attempt to the one around it', async () => {
+    const both = (work: Call<never>): Call<never> => {
+      return async (context) => {
+        await own.run(() => 'done', context);
+        return inner.run(work, context);
+      };
+    };
+    expect(await calls((work) => outer.execute(both(work)))).toBe(3);
+  });
+
   test('RT10: retries when the one around it never would', async () => {
     const single = retry({ attempts: 1 }, runtime);
     expect(await calls((work) => single.execute((context) => inner.execute(work, { context })))).toBe(4);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createError } from '../../errors/create-error.js';
 import { GenerationFailedError } from '../../errors/upstream-errors.js';
+import { recordingContext } from '../../testing/recording-context.js';
 import { type VirtualRuntime, virtualRuntime } from '../../testing/virtual-runtime.js';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../circuit-breaker.js';
 import { pipeline } from '../policy.js';
@@ -178,6 +179,32 @@ describe('pause', () => {
     expect(breaker.state).toBe('closed');
   });
 
+  test('B12: a pause is no failure as well, though the error would count as one', async () => {
+    const runtime = virtualRuntime();
+    const seen: unknown[] = [];
+    runtime.events.on(({ type }) => seen.push(type));
+    const breaker = circuitBreaker({ consecutive: 1, cooldownMs: 9_000, maxPauseMs: 500 }, runtime);
+    await rejects(breaker, createError('model_overloaded', { retryAfterMs: 300, details: { status: 529 } }));
+    expect([breaker.openCause, breaker.retryAfterMs]).toEqual(['pause', 300]);
+    expect(breaker.snapshot().counters).toEqual({ counted: 0, failures: 0, slow: 0, failuresInARow: 0, opens: 0 });
+    expect(seen).toEqual(['breaker.paused']);
+  });
+
+  test('B12 G3: a caller who leaves during a call asks for no pause, whatever it throws because of that', async () => {
+    const breaker = circuitBreaker({ maxPauseMs: 500 }, virtualRuntime());
+    const caller = new AbortController();
+    const error = limited(300);
+    const call = breaker.run(
+      () => {
+        caller.abort('left');
+        throw error;
+      },
+      recordingContext({ signal: caller.signal }),
+    );
+    await expect(call).rejects.toBe(error);
+    expect(breaker.state).toBe('closed');
+  });
+
   test('B12: a pause in a trial prolongs the wait, and makes no later cooldown longer', async () => {
     const runtime = virtualRuntime();
     const options = { consecutive: 1, cooldownMs: 100, maxCooldownMs: 1_000, maxPauseMs: 1_000 };
@@ -256,6 +283,11 @@ describe('quota', () => {
     breaker.acquire().settle('failure', error);
     expect(breaker.state).toBe('closed');
   });
+});
+
+test('B11: the longest cooldown may be the first one', () => {
+  const breaker = circuitBreaker({ consecutive: 1, cooldownMs: 100, maxCooldownMs: 100 }, virtualRuntime());
+  expect(opened(breaker)).toBe(100);
 });
 
 test.each([

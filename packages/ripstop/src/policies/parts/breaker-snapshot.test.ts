@@ -149,7 +149,14 @@ describe('restore', () => {
     expect([breaker.state, breaker.override]).toEqual(['closed', 'disabled']);
   });
 
-  const good = openOne({}).snapshot();
+  const good = {
+    v: 1,
+    state: 'open',
+    cause: 'failures',
+    untilWall: start + 60_000,
+    counters: { counted: 1, failures: 1, slow: 0, failuresInARow: 1, opens: 1 },
+  };
+
   test.each([
     undefined,
     null,
@@ -162,6 +169,8 @@ describe('restore', () => {
     { ...good, untilWall: 'tomorrow' },
     { ...good, untilWall: Number.NaN },
     { ...good, counters: null },
+    { ...good, counters: undefined },
+    { ...good, counters: 1 },
     { ...good, counters: { ...good.counters, opens: -1 } },
     { ...good, counters: { ...good.counters, failures: 1.5 } },
     { ...good, counters: { counted: 1 } },
@@ -170,5 +179,10 @@ describe('restore', () => {
     breaker.restore(snapshot);
     expect(breaker.state).toBe('closed');
     expect(breaker.snapshot().counters).toEqual({ counted: 0, failures: 0, slow: 0, failuresInARow: 0, opens: 0 });
+  });
+
+  test('B16: a snapshot is one whoever wrote it down', () => {
+    const [breaker] = elsewhere(good, {});
+    expect(breaker.snapshot()).toMatchObject({ ...good, counters: { opens: 1 } });
   });
 });

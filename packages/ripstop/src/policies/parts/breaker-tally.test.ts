@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { GenerationFailedError } from '../../errors/upstream-errors.js';
+import { recordingContext } from '../../testing/recording-context.js';
 import { virtualRuntime } from '../../testing/virtual-runtime.js';
 import { type CircuitBreakerOptions, circuitBreaker, type Permit } from '../circuit-breaker.js';
 
@@ -109,6 +110,29 @@ describe('calls in flight', () => {
     expect(breaker.state).toBe('closed');
   });
 
+  test('B6: how long a call has run counts from its own start, not from that of the breaker', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ ...options, minCalls: 1 }, runtime);
+    await runtime.clock.advance(5_000);
+    breaker.acquire();
+    await runtime.clock.advance(99);
+    expect(breaker.state).toBe('closed');
+    await runtime.clock.advance(1);
+    expect(breaker.state).toBe('open');
+  });
+
+  test('B6: a call that ends is judged together with those in flight, and opens it there and then', async () => {
+    const runtime = virtualRuntime();
+    const context = recordingContext(undefined, runtime);
+    const breaker = circuitBreaker({ ...options, name: 'main' }, runtime);
+    for (let call = 0; call < 3; call += 1) breaker.acquire();
+    await runtime.clock.advance(100);
+    await breaker.run(() => 'fast', context);
+    expect(context.events).toEqual([
+      { type: 'breaker.opened', name: 'main', cooldownMs: 60_000, reason: '3 of 4 calls were slow' },
+    ]);
+  });
+
   test('B6: without `slowRatio` calls in flight open nothing', async () => {
     const runtime = virtualRuntime();
     const breaker = circuitBreaker({ slowMs: 100, failureRatio: 0.1, minCalls: 1 }, runtime);
@@ -116,4 +140,16 @@ describe('calls in flight', () => {
     await runtime.clock.advance(1_000);
     expect(breaker.state).toBe('closed');
   });
+});
+
+test('B5: it says which share of failures opened it', async () => {
+  const runtime = virtualRuntime();
+  const context = recordingContext(undefined, runtime);
+  const settings = { consecutive: Number.POSITIVE_INFINITY, failureRatio: 0.5, minCalls: 4 };
+  const breaker = circuitBreaker({ ...settings, name: 'main' }, runtime);
+  for (let call = 0; call < 3; call += 1) breaker.acquire().settle(call === 0 ? 'failure' : 'success', down);
+  await breaker.run(() => Promise.reject(down), context).catch((error: unknown) => expect(error).toBe(down));
+  expect(context.events).toEqual([
+    { type: 'breaker.opened', name: 'main', cooldownMs: 60_000, reason: '2 of 4 calls failed' },
+  ]);
 });

@@ -134,6 +134,12 @@ describe('a window of time', () => {
   });
 });
 
+test('G8: the largest window of calls holds a hundred thousand', () => {
+  const window = rollingWindow({ calls: 100_000 }, virtualRuntime().clock);
+  for (let call = 0; call <= 100_000; call += 1) window.add(call === 0, false);
+  expect(totals(window)).toEqual({ counted: 100_000, failures: 0, slow: 0 });
+});
+
 describe('bad sizes', () => {
   test.each([
     [{ calls: 0 }, 'window.calls must be a whole number from 1 to 100000, got 0'],

@@ -30,6 +30,19 @@ test('B15: it stands still where the clock goes back, and then goes on at its pa
   expect(steady.now()).toBe(1_050);
 });
 
+test('B15: dates and timers are those of the other clock', async () => {
+  const { clock } = virtualRuntime();
+  const steady = steadyClock(clock);
+  let fired = 0;
+  const timer = steady.after(20, () => (fired += 1));
+  steady.after(10, () => (fired += 1));
+  await clock.advance(10);
+  timer.cancel();
+  await clock.advance(10);
+  expect(fired).toBe(1);
+  expect(steady.date()).toEqual(clock.date());
+});
+
 test.each([1_040, 999, 0, -1e9])(
   'B15: a clock that goes back to %d leaves an open breaker what it had to wait',
   (back) => {

@@ -28,7 +28,7 @@ function assertionError(): unknown {
   return undefined;
 }
 
-const networkCodes = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'UND_ERR_SOCKET'];
+const networkCodes = ['ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'UND_ERR_SOCKET'];
 const bugs = [
   new TypeError('x is not a function'),
   new TypeError('fetch failed'),
@@ -38,6 +38,7 @@ const bugs = [
   new SyntaxError('Unexpected token'),
   new ReferenceError('x is not defined'),
   assertionError(),
+  Object.assign(new Error('Expected values to be equal'), { name: 'CheckFailed', code: 'ERR_ASSERTION' }),
 ];
 
 describe('worth another try?', () => {
@@ -69,6 +70,7 @@ describe('worth another try?', () => {
       expect(isRetryable(sdkError({ status: 429, code: null, type: code }))).toBe(false);
       expect(isRetryable(sdkError({ status: 429, error: { code } }))).toBe(false);
       expect(isRetryable(sdkError({ status: 429, code: 'rate_limit_exceeded', type: 'requests' }))).toBe(true);
+      expect(isRetryable(sdkError({ status: 429, error: null }))).toBe(true);
     },
   );
 
@@ -80,6 +82,15 @@ describe('worth another try?', () => {
 
   test('RT8: a TypeError is retried for a network error however deep in its causes', () => {
     expect(isRetryable(new TypeError('terminated', { cause: fetchFailed('ECONNRESET') }))).toBe(true);
+  });
+
+  test('RT8: the network's code is looked for in four errors, and a cause that is `null` ends the search', () => {
+    const wrapped = (depth: number): TypeError => {
+      return depth === 0 ? fetchFailed('ECONNRESET') : new TypeError('wrapped', { cause: wrapped(depth - 1) });
+    };
+    expect(isRetryable(wrapped(2))).toBe(true);
+    expect(isRetryable(wrapped(3))).toBe(false);
+    expect(isRetryable(new TypeError('wrapped', { cause: null }))).toBe(false);
   });
 
   test('RT8: causes that go round in a circle end the search', () => {
@@ -124,6 +135,16 @@ describe('evidence against the service?', () => {
 
   test.each(networkCodes)('D39: a connection that failed with %s does', (code) => {
     expect(isServiceFailure(fetchFailed(code))).toBe(true);
+  });
+
+  test('D39: an error that nobody knows does', () => {
+    expect(isServiceFailure(new Error('inference failed'))).toBe(true);
+  });
+
+  test("D39: a caller's own deadline does not, and only a timeout can be one", () => {
+    const details = { phase: 'total' };
+    expect(isServiceFailure(createError('inference_timeout', { details }))).toBe(false);
+    expect(isServiceFailure(createError('generation_failed', { details }))).toBe(true);
   });
 
   test('D39: an abort does not', () => {
@@ -179,7 +200,8 @@ describe('what it states', () => {
     expect(upstreamStatus({ status: 503 })).toBe(503);
     expect(upstreamStatus({ statusCode: 404 })).toBe(404);
     expect(upstreamStatus({ status: 'failed', statusCode: 500 })).toBe(500);
-    for (const none of [{ status: 0 }, { status: 1006 }, { status: 'failed' }, {}, 'down', undefined, null]) {
+    for (const status of [100, 599]) expect(upstreamStatus({ status })).toBe(status);
+    for (const none of [{ status: 99 }, { status: 600 }, { status: 'failed' }, {}, 'down', undefined, null]) {
       expect(upstreamStatus(none)).toBeUndefined();
     }
   });
