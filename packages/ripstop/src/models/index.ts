@@ -28,6 +28,11 @@ export {
   openaiModelDefaults,
   openaiTimeoutDefaults,
 } from './openai-client.js';
+export {
+  type ParseErrorResponseOptions,
+  parseErrorResponse,
+  parseErrorResponseDefaults,
+} from './parse-error-response.js';
 export { retryAfterMs } from './retry-after.js';
 export {
   type LocalTextModel,
