@@ -40,20 +40,7 @@ export async function runCord(
   await guard?.({ request, route: cord.route, correlationId, notes: reply.notes });
   const input = (await readInput(request, cord, context.runtime.clock)) as never;
   const attempt = (context: CallContext): unknown => {
-    const call: CordCall<never, never> = {
-      input,
-      state: settings.state as never,
-      context,
-      request,
-      params,
-      reply,
-      get signal() {
-        return context.signal;
-      },
-      get log() {
-        return log();
-      },
-    };
+    const call = new HandlerCall({ input, state: settings.state as never, context, request, params, reply }, log);
     return startErrorContext({ correlationId, route: cord.route }, () => cord.handler(call));
   };
   if (cord.layers === undefined) return checked(cord, await attempt(context));
@@ -63,6 +50,38 @@ export async function runCord(
     return isStream(result) && request.method !== 'HEAD' ? new CordStream(result, undefined).open() : result;
   };
   return cord.layers.execute(opened, { context });
+}
+
+/**
+ * A class, since its getters are made once. In an object literal they would be made for every request, and with them a
+ * hidden class each, which the engine keeps, with all that the getters see, until a full collection.
+ */
+class HandlerCall implements CordCall<never, never> {
+  readonly input: never;
+  readonly state: never;
+  readonly context: CallContext;
+  readonly request: ExchangeRequest;
+  readonly params: CordCall<never, never>['params'];
+  readonly reply: Reply;
+  private readonly logger: () => Logger;
+
+  constructor(known: Omit<CordCall<never, never>, 'signal' | 'log'>, logger: () => Logger) {
+    this.input = known.input;
+    this.state = known.state;
+    this.context = known.context;
+    this.request = known.request;
+    this.params = known.params;
+    this.reply = known.reply;
+    this.logger = logger;
+  }
+
+  get signal(): AbortSignal {
+    return this.context.signal;
+  }
+
+  get log(): Logger {
+    return this.logger();
+  }
 }
 
 function checked({ output }: Cord, result: unknown): unknown {
