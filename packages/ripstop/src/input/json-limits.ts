@@ -2,6 +2,7 @@
 import { assertCount, type Defaults, withDefaults } from '../call/options.js';
 import { InvalidInputError } from '../errors/input-errors.js';
 
+/** How deep and how large JSON may be. */
 export interface JsonLimits {
   /**
    * How deep objects and lists may stand in each other. Default: 128, deeper than any real request, and shallow enough

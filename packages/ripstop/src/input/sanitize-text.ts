@@ -2,6 +2,7 @@
 import { assertCount, assertOneOf, type Defaults, withDefaults } from '../call/options.js';
 import { type HiddenChoice, refusal, withoutHidden } from './hidden-scan.js';
 
+/** How long a text may be, and what becomes of each class of characters that cannot be seen. */
 export interface SanitizeTextOptions {
   /** The longest text, in code points, without the blanks around it. Default: 10 000. */
   readonly maxLength?: number;
@@ -42,8 +43,8 @@ export const sanitizeTextDefaults: Defaults<SanitizeTextOptions> = {
 /**
  * The text without hidden characters and without blanks around it. What comes out of it goes through it unchanged.
  *
- * A text that is too long is refused, never cut, as soon as its first character too many has been read; the blanks around
- * it and what is taken out do not count.
+ * A text that is too long is refused, never cut, and not read much further than its first character too many; the blanks
+ * around it and what is taken out do not count.
  *
  * @throws InvalidInputError 400: not a string, too long, empty (or with nothing in it that can be seen), or with
  * characters that are to be refused; `details.reason` tells these apart. The message never repeats the text.
