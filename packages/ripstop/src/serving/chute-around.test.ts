@@ -222,7 +222,9 @@ describe('CORS', () => {
   });
 
   test('a plain OPTIONS is no preflight, and without the option nothing is permitted', async () => {
-    const plain = await service().cord('x', {}, () => 1).request('/x', { method: 'OPTIONS', headers: { origin } });
+    const plain = await service()
+      .cord('x', {}, () => 1)
+      .request('/x', { method: 'OPTIONS', headers: { origin } });
     expect([plain.status, plain.headers.get('allow')]).toEqual([204, 'OPTIONS, POST']);
     expect(plain.headers.get('access-control-allow-origin')).toBeNull();
     const all = await service({ cors: { origins: '*' } }).request('/nowhere', { headers: { origin } });

@@ -111,3 +111,19 @@ test('a connection that opens and leaves, or leaves in the middle of its headers
   await works();
   expect(lines).toEqual([]);
 });
+
+test('D62: what node would refuse with a bare status has an envelope too: no Host, an unknown expectation', async () => {
+  for (const [line, status] of [
+    ['', 400],
+    ['Host: a\r\nExpect: something\r\n', 417],
+  ] as const) {
+    const client = await rawClient(server.port);
+    client.send(`GET / HTTP/1.1\r\n${line}X-Correlation-ID: abc\r\nConnection: close\r\n\r\n`);
+    const answer = await client.until();
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toMatch(/x-correlation-id: abc\r\n[^]*"error_type":"invalid_input"/i);
+  }
+  const old = await rawClient(server.port);
+  old.send('GET / HTTP/1.0\r\n\r\n');
+  expect(await old.until()).toMatch(/^HTTP\/1.1 200 /);
+});

@@ -3,10 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { assertNotNegative, assertPositive, type Defaults, withDefaults } from '../../call/options.js';
 import { type Runtime, systemRuntime } from '../../call/runtime.js';
+import { InvalidInputError } from '../../errors/input-errors.js';
 import { ModelOverloadedError } from '../../errors/rejections.js';
 import { createErrorHandler } from '../error-handler.js';
 import type { ExchangeHandler } from '../exchange.js';
-import { createAnswerer, type NodeOptions, nodeDefaults } from './node-listener.js';
+import { type Answerer, createAnswerer, type NodeOptions, nodeDefaults } from './node-listener.js';
 import { LiveExchanges } from './node-live.js';
 import { answerMalformed } from './node-malformed.js';
 
@@ -82,9 +83,14 @@ export async function serve(
   for (const [name, value] of Object.entries({ keepAliveTimeoutMs, headersTimeoutMs })) assertPositive(name, value);
   const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
   const live = new LiveExchanges();
-  const answer = createAnswerer(handler, live, { ...rest, errorHandler: errors }, runtime);
+  const answererOf = (handler: ExchangeHandler): Answerer => {
+    return createAnswerer(handler, live, { ...rest, errorHandler: errors }, runtime);
+  };
+  const answer = answererOf(handler);
+  const refuseHostless = answererOf(hostless);
+  const refuseExpectation = answererOf(unknownExpectation);
   const take = (continueOnRead: 'yes' | 'no') => (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response, { continueOnRead });
+    (lacksHost(request) ? refuseHostless : answer)(request, response, { continueOnRead });
   };
 
   const server = createServer({
@@ -93,9 +99,12 @@ export async function serve(
     // The backstop for bodies that nobody reads; those that are read have a limit of their own.
     requestTimeout: headersTimeoutMs + 2 * (rest.bodyTimeoutMs ?? nodeDefaults.bodyTimeoutMs),
     connectionsCheckingInterval: checkIntervalMs,
+    // Node's own refusal would be a bare status; ours has an envelope.
+    requireHostHeader: false,
   });
   server.on('request', take('no'));
   server.on('checkContinue', take('yes'));
+  server.on('checkExpectation', (request, response) => refuseExpectation(request, response, { continueOnRead: 'no' }));
   server.on('connection', (socket: Socket) => void live.connected(socket));
   server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, { live, errors }));
   await listening(server, port, host);
@@ -136,6 +145,20 @@ async function close(server: Server, live: LiveExchanges, options: CloseOptions,
   last.cancel();
   server.close(); // Nothing is left to close; this ends node's own checking of connections.
 }
+
+/** RFC 9112 §3.2: in HTTP/1.1 a request names its host. */
+function lacksHost({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion === '1.1' && headers.host === undefined;
+}
+
+const hostless: ExchangeHandler = () => {
+  return Promise.reject(new InvalidInputError('The request has no Host header'));
+};
+
+/** RFC 9110 §10.1.1: there is no expectation but 100-continue. */
+const unknownExpectation: ExchangeHandler = () => {
+  return Promise.reject(new InvalidInputError('The only expectation is 100-continue', { status: 417 }));
+};
 
 function listening(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
