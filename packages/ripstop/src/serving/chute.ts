@@ -21,7 +21,7 @@ import {
 import type { JsonSchema } from './json-schema.js';
 import { createLifecycle, type Hook, type HookOptions, type Lifecycle } from './lifecycle.js';
 import type { ListenOptions } from './listen.js';
-import { consoleLogger } from './logger.js';
+import { consoleLogger, type Logger, redactingLogger } from './logger.js';
 import type { Middleware } from './middleware.js';
 import { openApiDocument } from './openapi.js';
 import { createRequestHandler, type RequestSettings } from './request.js';
@@ -67,6 +67,7 @@ class Service<State extends object> {
   readonly handle: (request: ExchangeRequest) => Promise<ExchangeResponse>;
   readonly fetch: (request: Request) => Promise<Response>;
   private readonly settings: Settings<State>;
+  private readonly logger: Logger;
   private readonly runtime: Runtime;
   private readonly lifecycle: Lifecycle<HookScope<State>>;
   private readonly checks: HealthChecks<HookScope<State>>;
@@ -74,7 +75,9 @@ class Service<State extends object> {
   private readonly middlewares: Middleware<State>[] = [];
 
   constructor(settings: Settings<State>, runtime: Runtime) {
-    const { name, version, profile, logger = consoleLogger, state = {} as State } = settings;
+    const { name, version, profile, state = {} as State } = settings;
+    const logger = redactingLogger(settings.logger ?? consoleLogger);
+    this.logger = logger;
     this.settings = settings;
     this.runtime = runtime;
     this.name = name;
@@ -168,8 +171,8 @@ class Service<State extends object> {
   }
 
   private requestSettings(): RequestSettings {
-    const { name, state, errorHandler, cords, lifecycle, settings, middlewares } = this;
-    const { logger = consoleLogger, guard, heartbeatMs, deadlineMs, onRequest, cors } = settings;
+    const { name, state, logger, errorHandler, cords, lifecycle, settings, middlewares } = this;
+    const { guard, heartbeatMs, deadlineMs, onRequest, cors } = settings;
     return {
       name,
       state,
