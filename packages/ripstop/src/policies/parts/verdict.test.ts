@@ -84,7 +84,7 @@ describe('worth another try?', () => {
     expect(isRetryable(new TypeError('terminated', { cause: fetchFailed('ECONNRESET') }))).toBe(true);
   });
 
-  test('RT8: the network's code is looked for in four errors, and a cause that is `null` ends the search', () => {
+  test('RT8: the code is looked for in four errors, one inside the other, and no further than a cause that is `null`', () => {
     const wrapped = (depth: number): TypeError => {
       return depth === 0 ? fetchFailed('ECONNRESET') : new TypeError('wrapped', { cause: wrapped(depth - 1) });
     };
