@@ -1,4 +1,5 @@
 /** Our error handling in an app that is not a chute: what it does is the same in every framework. */
+import { startErrorContext } from '../../call/error-context.js';
 import type { Runtime } from '../../call/runtime.js';
 import { InvalidInputError } from '../../errors/input-errors.js';
 import type { ModelError } from '../../errors/model-error.js';
@@ -24,6 +25,8 @@ export interface AppRequest {
   readonly headers: RequestHeaders;
   /** The pattern of the route, never the path with the caller's values in it. */
   readonly route?: string | undefined;
+  /** Of the peer, which may be a proxy. */
+  readonly remoteAddress?: string | undefined;
 }
 
 interface Visit {
@@ -57,6 +60,11 @@ export class AppErrors {
     return this.visit(key, headers).correlationId;
   }
 
+  /** Runs what the app does for a request in a context of its own. */
+  run<T>(key: object, headers: RequestHeaders, work: () => T): T {
+    return startErrorContext({ correlationId: this.begin(key, headers) }, work);
+  }
+
   /** The answer to an error, which is logged once. Never throws. */
   answer(error: unknown, request: AppRequest): ExchangeResponse {
     return this.errors.respond(error, this.scope(request));
@@ -67,13 +75,16 @@ export class AppErrors {
     return this.errors.handle(error, this.scope(request));
   }
 
-  private scope({ key, method, headers, route }: AppRequest): ErrorScope {
+  private scope({ key, method, headers, route, remoteAddress }: AppRequest): ErrorScope {
     const { correlationId, started } = this.visit(key, headers);
     return {
       correlationId,
       method,
       route,
       ms: this.runtime.clock.now() - started,
+      // Personal data: hidden in logs and history unless their owner decides otherwise (D65).
+      context: { user_agent: headers['user-agent'], remote_addr: remoteAddress },
+      language: headers['accept-language'],
       format: errorFormat(this.dialect, headers['accept']),
     };
   }

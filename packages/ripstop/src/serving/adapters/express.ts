@@ -45,12 +45,13 @@ export function mount(
   };
 }
 
-/** Gives every request its correlation id, and every answer the header. It goes before everything else. */
+/** Gives every request its correlation id and its error context, and every answer the header. It goes first. */
 export function requestContext(options: ErrorHandlingOptions = {}, runtime: Runtime = systemRuntime): Middleware {
   const errors = new AppErrors(options, runtime);
   return (request, response, next) => {
-    response.setHeader('X-Correlation-ID', errors.begin(request, request.headers as RequestHeaders));
-    next();
+    const headers = request.headers as RequestHeaders;
+    response.setHeader('x-correlation-id', errors.begin(request, headers));
+    errors.run(request, headers, next);
   };
 }
 
@@ -90,7 +91,8 @@ function describe(request: IncomingMessage): AppRequest {
   };
   const pattern = typeof route?.path === 'string' ? `${baseUrl}${route.path}` : undefined;
   const headers = request.headers as RequestHeaders;
-  return { key: request, method: request.method ?? 'GET', headers, route: pattern };
+  const { remoteAddress } = request.socket;
+  return { key: request, method: request.method ?? 'GET', headers, route: pattern, remoteAddress };
 }
 
 /** What a handler had begun to say of its own body is not true of the error's. */

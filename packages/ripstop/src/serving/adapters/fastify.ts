@@ -53,7 +53,7 @@ export function mount(
 }
 
 /**
- * Gives every request its correlation id, and answers every error of the app and every path that it has nothing at:
+ * Gives every request its correlation id and its error context, and answers every error of the app and every path that it has nothing at:
  * `app.register(errorHandling())`, before the routes. It holds for the whole scope that it is registered in.
  */
 export function errorHandling(
@@ -63,8 +63,9 @@ export function errorHandling(
   const errors = new AppErrors(options, runtime);
   const plugin: FastifyPluginCallback = (app, _options, done) => {
     app.addHook('onRequest', (request, reply, next) => {
-      reply.header('x-correlation-id', errors.begin(request, request.headers as RequestHeaders));
-      next();
+      const headers = request.headers as RequestHeaders;
+      reply.header('x-correlation-id', errors.begin(request, headers));
+      errors.run(request, headers, next);
     });
     app.setErrorHandler((error, request, reply) => fail(errors, error, request, reply));
     app.setNotFoundHandler((request, reply) => fail(errors, nothingHere(), request, reply));
@@ -88,8 +89,8 @@ function fail(errors: AppErrors, error: unknown, request: FastifyRequest, reply:
 }
 
 function describe(request: FastifyRequest): AppRequest {
-  const { method, headers, routeOptions } = request;
-  return { key: request, method, headers: headers as RequestHeaders, route: routeOptions.url };
+  const { method, headers, routeOptions, ip } = request;
+  return { key: request, method, headers: headers as RequestHeaders, route: routeOptions.url, remoteAddress: ip };
 }
 
 function write(reply: FastifyReply, { status, headers, body }: ExchangeResponse): void {

@@ -20,7 +20,7 @@ export function withErrors<Rest extends unknown[]>(
     const headers = Object.fromEntries(request.headers);
     const correlationId = errors.begin(request, headers);
     try {
-      return labelled(await handler(request, ...rest), correlationId);
+      return labelled(await errors.run(request, headers, () => handler(request, ...rest)), correlationId);
     } catch (error) {
       if (steersNext(error)) throw error;
       const asked = { key: request, method: request.method, headers };

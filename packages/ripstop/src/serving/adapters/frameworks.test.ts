@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type AppPlan, type Framework, frameworks, type RunningApp } from '../../../../../test/frameworks.js';
 import { rawClient } from '../../../../../test/raw-client.js';
+import { errorContext } from '../../call/error-context.js';
 import { createError } from '../../errors/create-error.js';
 import { errorTypes } from '../../errors/error-table.js';
 import type { ErrorType } from '../../errors/error-types.js';
@@ -92,6 +93,32 @@ describe.each(names)('%s: errors of the app’s own routes', (name) => {
     const { url, lines } = await start(name, { routes: { '/bad': fails(createError('invalid_input')) } });
     expect((await fetch(`${url}/bad?secret=hunter2`)).status).toBe(400);
     expect(lines.map(({ level }) => level)).toEqual(['info']);
+    expect(JSON.stringify(lines)).not.toContain('hunter2');
+  });
+
+  test('R85 D65: the log has the id, the method, the time, and nothing of the person; the context is around the handler', async () => {
+    const around: unknown[] = [];
+    const fail = async (): Promise<never> => {
+      await tick(1);
+      around.push(errorContext.current());
+      return errorContext.operation('inference', { model: 'small' }, () =>
+        Promise.reject(createError('out_of_memory')),
+      );
+    };
+    const { url, lines } = await start(name, { routes: { '/fail': fail } });
+    await fetch(`${url}/fail?a=hunter2`, {
+      method: 'POST',
+      headers: { 'x-correlation-id': 'abc', 'user-agent': 'hunter2', 'content-type': 'application/json' },
+      body: '{"prompt":"hunter2"}',
+    });
+    expect(around).toEqual([{ correlationId: 'abc' }]);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]?.message).toContain('inference');
+    expect(lines[0]?.fields).toMatchObject({
+      correlation_id: 'abc',
+      context: { request_method: 'POST', model: 'small' },
+    });
+    expect(lines[0]?.fields['context']).toMatchObject({ user_agent: '[hidden]' });
     expect(JSON.stringify(lines)).not.toContain('hunter2');
   });
 

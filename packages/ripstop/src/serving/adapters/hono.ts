@@ -37,16 +37,19 @@ export function mount(
   };
 }
 
-/** Gives every request its correlation id, and every answer the header: `app.use(requestContext())`, before the rest. */
+/**
+ * Gives every request its correlation id and its error context, and every answer the header: `app.use(requestContext())`,
+ * before the rest.
+ */
 export function requestContext(
   options: ErrorHandlingOptions = {},
   runtime: Runtime = systemRuntime,
 ): MiddlewareHandler {
   const errors = new AppErrors(options, runtime);
   return async (c, next) => {
-    const correlationId = errors.begin(c, headersOf(c));
-    await next();
-    c.header('x-correlation-id', correlationId);
+    const headers = headersOf(c);
+    await errors.run(c, headers, next);
+    c.header('x-correlation-id', errors.begin(c, headers));
   };
 }
 
@@ -71,7 +74,9 @@ export function correlationIdOf(c: Context): string | undefined {
 }
 
 function describe(c: Context): AppRequest {
-  return { key: c, method: c.req.method, headers: headersOf(c), route: c.req.matchedRoutes.at(-1)?.path };
+  const { method, matchedRoutes } = c.req;
+  const remoteAddress = incoming(c)?.socket?.remoteAddress;
+  return { key: c, method, headers: headersOf(c), route: matchedRoutes.at(-1)?.path, remoteAddress };
 }
 
 interface Incoming {
