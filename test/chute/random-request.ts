@@ -54,7 +54,7 @@ class Dice {
   }
 
   of<T>(choices: readonly T[]): T {
-    return choices[this.upTo(choices.length)] as T;
+    return choices[this.upTo(choices.length)];
   }
 
   /** Mostly the usual. */
@@ -65,7 +65,7 @@ class Dice {
   weighted<T>(choices: readonly (readonly [number, T])[]): T {
     let left = this.random() * choices.reduce((sum, [weight]) => sum + weight, 0);
     for (const [weight, choice] of choices) if ((left -= weight) < 0) return choice;
-    return choices[0]?.[1] as T;
+    return choices[0][1];
   }
 
   bytes(length: number): Buffer {
@@ -130,18 +130,18 @@ function randomBody(dice: Dice): Buffer {
     dice.text(20),
   ]);
   const honest = JSON.stringify({ prompt, max_tokens: dice.odd(0.2, 5, [0, -1, 1.5, 1e9, '5', null, {}]) });
-  const broken = [...honest];
-  broken.splice(dice.upTo(broken.length), dice.upTo(3), dice.text(2));
+  const at = dice.upTo(honest.length);
+  const broken = honest.slice(0, at) + dice.text(2) + honest.slice(at + dice.upTo(3));
   return dice.weighted([
     [60, Buffer.from(honest)],
-    [10, Buffer.from(broken.join(''))],
+    [10, Buffer.from(broken)],
     [
       5,
       Buffer.from(JSON.stringify({ messages: Array.from({ length: dice.upTo(30) }, () => ({ role: dice.text(2) })) })),
     ],
     [5, dice.bytes(dice.upTo(50))],
     [4, Buffer.alloc(0)],
-    [3, Buffer.from(`${'['.repeat(dice.of([10, 33, 5_000]))}`)],
+    [3, Buffer.from('['.repeat(dice.of([10, 33, 5_000])))],
     [3, Buffer.from('{"prompt":"x","__proto__":{"a":1},"constructor":{"prototype":1}}')],
     [
       3,

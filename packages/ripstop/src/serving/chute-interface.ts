@@ -19,9 +19,6 @@ export interface HookScope<State> {
   readonly log: Logger;
 }
 
-/** The state of a chute that was given none. */
-export type NoState = Record<never, never>;
-
 /** What a startup hook returned, as a part of the state. */
 type Joined<State, Result> = Awaited<Result> extends object ? State & Awaited<Result> : State;
 

@@ -18,7 +18,7 @@ import type { RequestSummary } from './request-summary.js';
 
 const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-interface Service extends Chute<object> {
+interface Service extends Chute {
   readonly summaries: RequestSummary[];
   send(method: string, path: string, init?: { body?: string; headers?: Record<string, string> }): Promise<Response>;
 }

@@ -4,7 +4,7 @@ import { fetchHandler } from './adapters/fetch.js';
 import type { NodeServer } from './adapters/node-server.js';
 import { bodyLimits } from './body-limits.js';
 import { healthCords, openApiCord } from './built-in-cords.js';
-import type { Chute, HookScope, NoState } from './chute-interface.js';
+import type { Chute, HookScope } from './chute-interface.js';
 import { type ChuteOptions, chuteDefaults } from './chute-options.js';
 import type { CordHandler, CordOptions } from './cord.js';
 import { type Cords, createCords } from './cords.js';
@@ -20,7 +20,7 @@ import {
 } from './health-checks.js';
 import type { JsonSchema } from './json-schema.js';
 import { createLifecycle, type Hook, type HookOptions, type Lifecycle } from './lifecycle.js';
-import type { ListenOptions } from './listen.js';
+import type { Listen, ListenOptions } from './listen.js';
 import { consoleLogger, type Logger, redactingLogger } from './logger.js';
 import type { Middleware } from './middleware.js';
 import { openApiDocument } from './openapi.js';
@@ -38,10 +38,10 @@ import { type TestRequestInit, testRequest } from './test-request.js';
  *
  * @throws RangeError for a bad option.
  */
-export function createChute<State extends object = NoState>(
+export function createChute<State extends object = object>(
   options: ChuteOptions<State>,
   runtime: Runtime = systemRuntime,
-): Chute<State, NoState> {
+): Chute<State> {
   const settings = withDefaults<ChuteOptions<State>, Settings<State>>(
     { ...chuteDefaults, name: options.name },
     options,
@@ -50,7 +50,7 @@ export function createChute<State extends object = NoState>(
   assertPositive('deadlineMs', settings.deadlineMs);
   assertOneOf('profile', settings.profile, ['http', 'chutes']);
   // The builder's types follow what it is told; the object stays the same.
-  return new Service<State>(settings, runtime) as unknown as Chute<State, NoState>;
+  return new Service<State>(settings, runtime) as unknown as Chute<State>;
 }
 
 type Settings<State extends object> = Omit<ChuteOptions<State>, keyof typeof chuteDefaults> &
@@ -81,7 +81,7 @@ class Service<State extends object> {
     this.settings = settings;
     this.runtime = runtime;
     this.name = name;
-    this.version = version as string;
+    this.version = version;
     this.state = state;
     this.errorHandler = settings.errorHandler ?? createErrorHandler({ logger, profile }, runtime);
     const scope: HookScope<State> = { state, log: logger };
@@ -145,7 +145,7 @@ class Service<State extends object> {
 
   async listen(options: ListenOptions = {}): Promise<NodeServer> {
     // Where there is no node:http, bundles get a stand-in by the package's own `imports`.
-    const { listen } = (await import('#listen')) as unknown as typeof import('./listen.js');
+    const { listen } = (await import('#listen')) as unknown as { readonly listen: Listen };
     const { errorHandler } = this;
     const listener = {
       handle: this.handle,
@@ -180,7 +180,7 @@ class Service<State extends object> {
       guard,
       errors: errorHandler,
       router: cords,
-      middlewares: middlewares as Middleware<never>[],
+      middlewares,
       cors: cors === undefined ? undefined : createCors(cors),
       heartbeatMs,
       deadlineMs,

@@ -3,7 +3,7 @@ import { ModelError } from '../errors/model-error.js';
 import { StreamInterruptedError } from '../errors/upstream-errors.js';
 import { readEvents } from '../models/event-stream.js';
 import { chunks } from '../models/http-transport.js';
-import { failureInFrame } from './client-failure.js';
+import { readEnvelope } from '../models/own-envelope.js';
 
 /**
  * The items of an SSE or NDJSON body. A reader that stops early ends the request.
@@ -18,7 +18,7 @@ export async function* itemsOf(response: Response, signal: AbortSignal | undefin
   try {
     for await (const text of type.includes('ndjson') ? lines(body) : events(body)) {
       const item: unknown = JSON.parse(text);
-      const failure = failureInFrame(item);
+      const failure = readEnvelope(item);
       if (failure !== undefined) throw failure;
       yield item;
     }

@@ -141,7 +141,7 @@ describe('values', () => {
   test('where cords are is asked once, or not at all if it is told', async () => {
     const asked: string[] = [];
     const seen: typeof fetch = (input, init) => {
-      asked.push(new URL(String(input)).pathname);
+      asked.push(new URL(input as string).pathname);
       return fetch(input, init);
     };
     const { url } = await listening();
@@ -220,9 +220,9 @@ describe('I18: errors are the ones that the service meant', () => {
   });
 
   test('a service that is not there is unavailable', async () => {
-    const { url, close } = await listening();
-    await close({ drainMs: 0 });
-    const client = createClient<App>(url, { routes: { busy: 'POST /busy' } });
+    const server = await listening();
+    await server.close({ drainMs: 0 });
+    const client = createClient<App>(server.url, { routes: { busy: 'POST /busy' } });
     expect(await failure(client.busy({}))).toMatchObject({ errorType: 'upstream_unavailable', isRetryable: true });
   });
 });

@@ -4,8 +4,8 @@ import { InvalidInputError } from '../errors/input-errors.js';
 import { ModelError } from '../errors/model-error.js';
 import { InvalidResponseError } from '../errors/upstream-errors.js';
 import { classify } from '../models/classify/classify.js';
+import { parseErrorResponse } from '../models/parse-error-response.js';
 import type { CordType, TypedService } from './chute-types.js';
-import { failureOf } from './client-failure.js';
 import { type ClientRoute, filled, queryOf, routeOf, routesOf } from './client-routes.js';
 import { isStreamed, itemsOf } from './client-stream.js';
 
@@ -88,7 +88,7 @@ class Connection {
   constructor(baseUrl: string, options: ClientOptions) {
     this.baseUrl = baseUrl;
     this.options = options;
-    const routes = Object.entries((options.routes ?? {}) as Record<string, string>);
+    const routes = Object.entries<string>(options.routes ?? {});
     this.stated = new Map(routes.map(([name, text]) => [name, routeOf(name, text)]));
   }
 
@@ -104,7 +104,7 @@ class Connection {
       { method: route.method, ...(body === undefined ? {} : { body }) },
       options,
     );
-    if (!response.ok) throw await this.whole(failureOf(response), signal);
+    if (!response.ok) throw await parseErrorResponse(response, { signal });
     if (isStreamed(response)) return itemsOf(response, signal);
     return this.whole(valueOf(response), signal);
   }
@@ -120,7 +120,7 @@ class Connection {
 
   private async readRoutes(): Promise<ReadonlyMap<string, ClientRoute>> {
     const response = await this.send('/openapi.json', { method: 'GET' }, {});
-    if (!response.ok) throw await failureOf(response);
+    if (!response.ok) throw await parseErrorResponse(response);
     return routesOf(await valueOf(response));
   }
 

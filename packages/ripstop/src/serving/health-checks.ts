@@ -66,7 +66,7 @@ export function createHealthChecks<Scope>(scope: Scope, runtime: Runtime): Healt
     const started = clock.now();
     const outcome = await new Promise<Verdict>((resolve) => {
       const timer = clock.after(settings.timeoutMs, () => resolve({ status: 'timeout' }));
-      Promise.resolve()
+      void Promise.resolve()
         .then(() => check(scope))
         .then(verdict, failed)
         .then((found) => {

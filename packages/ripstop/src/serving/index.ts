@@ -3,7 +3,7 @@ export type { OutputOf, StandardSchema } from '../input/issues.js';
 export { type FetchOptions, fetchHandler } from './adapters/fetch.js';
 export { type BodyLimitOptions, bodyLimitDefaults } from './body-limits.js';
 export { createChute } from './chute.js';
-export type { Chute, HookScope, NoState } from './chute-interface.js';
+export type { Chute, HookScope } from './chute-interface.js';
 export { type ChuteOptions, chuteDefaults } from './chute-options.js';
 export type { CordType, CordTypes } from './chute-types.js';
 export { type Client, type ClientCallOptions, type ClientOptions, createClient } from './client.js';

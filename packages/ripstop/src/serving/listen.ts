@@ -11,11 +11,13 @@ export interface ListenOptions extends ServeOptions, CloseOptions {
 
 export interface Listener {
   readonly handle: ExchangeHandler;
-  start(): Promise<void>;
-  stop(): Promise<void>;
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
   /** An end that fails has nobody to tell but the log. */
-  failed(error: unknown): void;
+  readonly failed: (error: unknown) => void;
 }
+
+export type Listen = typeof listen;
 
 /**
  * The port is taken before the startup hooks run, so that probes are answered meanwhile, and every other request is told

@@ -31,7 +31,8 @@ interface Operation {
 }
 
 const documentOf = (app: { openApi(): JsonSchema }): Document => app.openApi() as unknown as Document;
-const bodyOf = ({ requestBody }: Operation): JsonSchema | undefined => requestBody?.content['application/json']?.schema;
+const bodyOf = (operation: Operation | undefined): JsonSchema | undefined =>
+  operation?.requestBody?.content['application/json']?.schema;
 
 async function assertValid(app: { openApi(): JsonSchema }): Promise<void> {
   const { valid, errors } = await new Validator().validate(structuredClone(app.openApi()) as Record<string, unknown>);
@@ -101,7 +102,7 @@ describe('I16: the OpenAPI 3.1 document of a chute', () => {
   });
 
   test('parameters of the path and of the query stand where they belong', () => {
-    const { parameters, requestBody } = documentOf(app).paths['/things/{id}/{part}']?.['get'] as Operation;
+    const { parameters, requestBody } = documentOf(app).paths['/things/{id}/{part}']?.['get'] ?? {};
     expect(parameters).toMatchObject([
       { name: 'id', in: 'path', required: true },
       { name: 'part', in: 'path', required: true },
@@ -163,7 +164,7 @@ describe('schemas', () => {
       .cord('two', { input: z.object({ last: Message }), output: Message }, () => ({ role: 'a', content: 'b' }));
     await assertValid(app);
     const { paths, components } = documentOf(app);
-    expect(bodyOf(paths['/one']?.['post'] as Operation)).toMatchObject({
+    expect(bodyOf(paths['/one']?.['post'])).toMatchObject({
       properties: { messages: { items: { $ref: '#/components/schemas/Message' } } },
     });
     expect(JSON.stringify(app.openApi())).not.toContain('$defs');
@@ -179,7 +180,7 @@ describe('schemas', () => {
       .cord('d', { jsonSchema: { input: named('a/b c', { type: 'null' }) } }, () => 1);
     await assertValid(app);
     const { paths, components } = documentOf(app);
-    const refs = ['/a', '/b', '/c'].map((path) => bodyOf(paths[path]?.['post'] as Operation)?.['$ref']);
+    const refs = ['/a', '/b', '/c'].map((path) => bodyOf(paths[path]?.['post'])?.['$ref']);
     expect(refs).toEqual(['Part', 'Part_2', 'Error_2'].map((name) => `#/components/schemas/${name}`));
     expect(components.schemas).toMatchObject({ Part_2: { type: 'number' }, a_b_c: { type: 'null' } });
   });
@@ -196,14 +197,14 @@ describe('schemas', () => {
       .cord('wrapped', { input: wrapped }, () => 1);
     await assertValid(app);
     const { paths, components } = documentOf(app);
-    expect(bodyOf(paths['/tree']?.['post'] as Operation)).toEqual({ $ref: '#/components/schemas/tree.input' });
+    expect(bodyOf(paths['/tree']?.['post'])).toEqual({ $ref: '#/components/schemas/tree.input' });
     expect(components.schemas['tree.input']).toBeDefined();
   });
 
   test('data that looks like a reference stays data', async () => {
     const schema = { type: 'object', default: { $ref: '#' }, examples: [{ $ref: '#/$defs/x' }] };
     const app = service().cord('a', { jsonSchema: { input: schema } }, () => 1);
-    expect(bodyOf(documentOf(app).paths['/a']?.['post'] as Operation)).toEqual(schema);
+    expect(bodyOf(documentOf(app).paths['/a']?.['post'])).toEqual(schema);
   });
 
   test('what JSON Schema cannot say is left open, and never breaks the document', async () => {
@@ -224,23 +225,23 @@ describe('schemas', () => {
       .cord('arkdate', { input: type({ at: 'Date' }) }, () => 1)
       .cord('broken', { input: broken }, () => 1);
     await assertValid(app);
-    expect(bodyOf(documentOf(app).paths['/date']?.['post'] as Operation)).toMatchObject({ properties: { at: {} } });
-    expect(bodyOf(documentOf(app).paths['/broken']?.['post'] as Operation)).toEqual({});
+    expect(bodyOf(documentOf(app).paths['/date']?.['post'])).toMatchObject({ properties: { at: {} } });
+    expect(bodyOf(documentOf(app).paths['/broken']?.['post'])).toEqual({});
   });
 
   test('valibot says nothing of itself: a cord’s own schema or a converter does', async () => {
     const schema = v.object({ prompt: v.string() });
     const said = { type: 'object', properties: { prompt: { type: 'string' } } };
     const silent = service().cord('g', { input: schema }, () => 1);
-    expect(bodyOf(documentOf(silent).paths['/g']?.['post'] as Operation)).toEqual({});
+    expect(bodyOf(documentOf(silent).paths['/g']?.['post'])).toEqual({});
     const own = service().cord('g', { input: schema, jsonSchema: { input: said } }, () => 1);
-    expect(bodyOf(documentOf(own).paths['/g']?.['post'] as Operation)).toEqual(said);
+    expect(bodyOf(documentOf(own).paths['/g']?.['post'])).toEqual(said);
     const toJsonSchema: NonNullable<Exclude<ChuteOptions['openApi'], 'none'>>['toJsonSchema'] = (given) =>
       given['~standard'].vendor === 'valibot' ? said : undefined;
     const converted = service({ openApi: { toJsonSchema } })
       .cord('g', { input: schema }, () => 1)
       .cord('z', { input: z.string() }, () => 1);
-    expect(bodyOf(documentOf(converted).paths['/g']?.['post'] as Operation)).toEqual(said);
-    expect(bodyOf(documentOf(converted).paths['/z']?.['post'] as Operation)).toEqual({ type: 'string' });
+    expect(bodyOf(documentOf(converted).paths['/g']?.['post'])).toEqual(said);
+    expect(bodyOf(documentOf(converted).paths['/z']?.['post'])).toEqual({ type: 'string' });
   });
 });
