@@ -146,8 +146,8 @@ export function knownOf({ thrown, scope, correlationId }: Omit<Incident, 'error'
 
 function factsOf(incident: Incident): HandledError {
   const { thrown, error, scope } = incident;
-  const { correlationId: _, operation = 'unknown', ...facts } = knownOf(incident);
-  const { method, route, ms } = scope;
+  const { correlationId: _, route: path, operation = 'unknown', ...facts } = knownOf(incident);
+  const { method, route = path, ms } = scope;
   const request = {
     ...(route === undefined ? {} : { request_path: route }),
     ...(method === undefined ? {} : { request_method: method }),
@@ -172,6 +172,9 @@ function severityOf(error: ModelError): 'debug' | 'info' | 'warn' | 'error' {
   return status === 429 || status === 503 ? 'warn' : 'error';
 }
 
+/** What a line has beside its context, under shorter names. */
+const requestFacts: ReadonlySet<string> = new Set(['request_path', 'request_method', 'processing_time_ms', 'route']);
+
 function logFields({ thrown, error, scope, correlationId }: Incident, facts: HandledError): object {
   const { method, route, ms } = scope;
   return {
@@ -183,7 +186,7 @@ function logFields({ thrown, error, scope, correlationId }: Incident, facts: Han
     ...(route === undefined ? {} : { route }),
     ...(ms === undefined ? {} : { ms: Math.round(ms) }),
     ...(error.stopReason === undefined ? {} : { stop_reason: error.stopReason }),
-    context: facts.context,
+    context: Object.fromEntries(Object.entries(facts.context).filter(([name]) => !requestFacts.has(name))),
     ...(severityOf(error) === 'error' ? { err: thrown } : {}),
   };
 }

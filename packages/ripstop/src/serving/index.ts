@@ -9,6 +9,7 @@ export type { CordType, CordTypes } from './chute-types.js';
 export { type Client, type ClientCallOptions, type ClientOptions, createClient } from './client.js';
 export type { CordCall, CordHandler, CordMethod, CordOptions, Guard, GuardCall, Reply } from './cord.js';
 export { requestCorrelationId } from './correlation.js';
+export { type ClientAddressOptions, clientAddress } from './client-address.js';
 export { type CorsOptions, corsDefaults } from './cors.js';
 export {
   createErrorHandler,
