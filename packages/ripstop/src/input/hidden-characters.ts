@@ -57,7 +57,7 @@ function hiddenPunctuation(code: number, { before, after, rightToLeft }: Surroun
   if (code === 0x200c) return joins(before) ? undefined : 'zeroWidth';
   if (code === 0x200d) return joins(before) || isBetweenEmoji(before, after) ? undefined : 'zeroWidth';
   if (code === 0x200e || code === 0x200f) return rightToLeft ? undefined : 'bidi';
-  if (code === 0x200b || (code >= 0x2060 && code <= 0x2064) || code >= 0x206a) return 'zeroWidth';
+  if (code === 0x200b || (code >= 0x2060 && code <= 0x2065) || code >= 0x206a) return 'zeroWidth';
   if ((code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)) return 'bidi';
   return undefined;
 }

@@ -201,6 +201,13 @@ test('whatever a library reports, it can be told', () => {
   );
 });
 
+test('issues without their input are told all the same', () => {
+  const { issues = [] } = z.string().min(5)['~standard'].validate('abc') as { issues?: readonly z.core.$ZodIssue[] };
+  expect(formatIssues(issues, undefined).field_errors).toEqual({
+    '(root)': ['This field must have at least 5 characters'],
+  });
+});
+
 test('a message stays when the value is so short that it stands there by chance', () => {
   const fields = fieldErrors([{ message: 'must be at most 5', path: ['n'] }], { n: '5' });
   expect(fields[0]?.message).toBe('must be at most 5');

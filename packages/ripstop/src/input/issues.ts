@@ -137,7 +137,7 @@ function lookUp(input: unknown, path: readonly (string | number)[]): Found {
     if (!isThere) return { isMissing: index === path.length - 1 && typeof value === 'object' && value !== null };
     value = (value as Readonly<Record<string | number, unknown>>)[part];
   }
-  return { value, isMissing: value === undefined };
+  return { value, isMissing: value === undefined && path.length > 0 };
 }
 
 /** A path holds the caller's own keys, of any length and with anything in them. */

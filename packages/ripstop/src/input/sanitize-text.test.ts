@@ -85,7 +85,7 @@ const hidden: [name: keyof SanitizeTextOptions, characters: string[], said: stri
   ],
   [
     'zeroWidth',
-    ['\u00ad', '\u180e', '\u200b', '\u200c', '\u200d', '\u2060', '\u2061', '\u2064', '\u206a', '\u206f', '\ufeff'],
+    ['\u00ad', '\u180e', '\u200b', '\u200c', '\u200d', '\u2060', '\u2061', '\u2065', '\u206a', '\u206f', '\ufeff'],
     'zero-width characters',
   ],
   ['tags', ['\u{e0001}', '\u{e0041}', '\u{e007f}', '\ufe00', '\ufe0f', '\u{e0100}', '\u{e01ef}'], 'tag characters'],
@@ -116,6 +116,28 @@ describe.each(hidden)('%s', (name, characters, said) => {
     for (const character of characters)
       expect(sanitizeText(`a${character}b`, { [name]: 'keep' })).toBe(`a${character}b`);
   });
+});
+
+test('D16: what stands next to a class in Unicode stays', () => {
+  const neighbours = [
+    0x20, 0x7e, 0xa0, 0xac, 0xae, 0x061b, 0x061d, 0x180a, 0x2000, 0x200a, 0x2010, 0x2029, 0x202f, 0x205f,
+  ];
+  for (const code of [
+    ...neighbours,
+    0x2070,
+    0xd7ff,
+    0xe000,
+    0xfdff,
+    0xfe10,
+    0xfefe,
+    0xff00,
+    0xfffd,
+    0xdffff,
+    0xe1000,
+  ]) {
+    const text = `a${String.fromCodePoint(code)}b`;
+    expect(sanitizeText(text), code.toString(16)).toBe(text);
+  }
 });
 
 describe('D16: what scripts and emoji need stays', () => {
