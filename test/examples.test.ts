@@ -23,11 +23,13 @@ test('fallback: the second model stands in for the first', async () => {
   );
 });
 
-test('chute: a stream, a validation error and a typed failure', async () => {
+test('chute: a typed client, a stream, a validation error, a typed failure, and no port', async () => {
   const lines = (await printed('chute.mjs')).split('\n').filter((line) => line !== '');
-  expect(lines.slice(0, 2)).toEqual(['200 data: {"delta":"Hello Mia! "}', 'data: {"delta":"Hello Mia! "}']);
-  expect(lines[2]).toMatch(/^422 .*"error_type":"validation_error"/);
-  expect(lines[3]).toMatch(/^503 .*"error_type":"model_overloaded".*"retry_after_ms":2000/);
+  expect(lines.slice(0, 3)).toEqual(['Hello Mia! ', 'Welcome Mia! ', "true validation_error [ 'name' ]"]);
+  expect(lines.slice(3, 5)).toEqual(['200 data: {"delta":"Hello Mia! "}', 'data: {"delta":"Welcome Mia! "}']);
+  expect(lines[5]).toMatch(/^422 .*"error_type":"validation_error"/);
+  expect(lines[6]).toMatch(/^503 .*"error_type":"model_overloaded".*"retry_after_ms":2000/);
+  expect(lines[7]).toBe('200 data: {"delta":"Hello Mia! "} healthy');
 });
 
 test('the README’s snippets are cut from the examples', async () => {
