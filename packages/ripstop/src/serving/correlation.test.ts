@@ -10,7 +10,7 @@ test('R83 D59: a request without an id gets a new one', () => {
   expect(idOf({})).toMatch(fresh);
 });
 
-test('R83 D60: X-Correlation-ID wins, then X-Request-ID, then the trace id of traceparent', () => {
+test('R83 D60 I2: X-Correlation-ID wins, then X-Request-ID, then the trace id of traceparent', () => {
   const traceparent = `00-${trace}-00f067aa0ba902b7-01`;
   expect(idOf({ 'x-correlation-id': 'a.b_c-1', 'x-request-id': 'r', traceparent })).toBe('a.b_c-1');
   expect(idOf({ 'x-request-id': 'r', traceparent })).toBe('r');
@@ -26,7 +26,7 @@ test('D60: an id that is malformed, too long, or two at once is passed over', ()
   expect(idOf({ 'x-correlation-id': 'x'.repeat(128) })).toBe('x'.repeat(128));
 });
 
-test('D60: a traceparent that W3C calls invalid is passed over, a later version is read', () => {
+test('D60 I2: a traceparent that W3C calls invalid is passed over, a later version is read', () => {
   for (const bad of [
     `ff-${trace}-00f067aa0ba902b7-01`,
     `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
