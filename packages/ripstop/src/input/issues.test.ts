@@ -99,6 +99,15 @@ test('D13: it is replaced as well where it repeats part of a long value, a numbe
   expect(told('must be about a city in France')).toBe('must be about a city in France');
 });
 
+test('D13: it is replaced as well where hiding characters, a cut or an ellipsis leave only part of the value', () => {
+  const told = (message: string, value: string): string | undefined =>
+    fieldErrors([{ message, path: ['a'] }], { a: value })[0]?.message;
+  expect(told('hun\u200bter2secret is weak', 'hun\u200bter2secret')).toBe('This field is not valid');
+  expect(told(`${'!'.repeat(290)} hunter2-secret`, 'hunter2-secret')).toBe('This field is not valid');
+  expect(told('hunter2-… is weak', 'hunter2-secret')).toBe('This field is not valid');
+  expect(told('weak\u0000 as\u202e it is', 'hunter2-secret')).toBe('weak as it is');
+});
+
 test('D13: of an input that cannot be looked through in time, no foreign sentence is told', () => {
   const issue = { message: 'must be even', path: [0] };
   const [field] = fieldErrors(

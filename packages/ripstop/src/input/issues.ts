@@ -63,13 +63,15 @@ export function fieldErrors(issues: readonly SchemaIssue[], input: unknown): rea
   const told = firstIssues(issues).map((issue) => tell(issue, input));
   const foreign = told.flatMap(({ sentence, isForeign }) => (isForeign ? [sentence] : []));
   const repeated = repetitions(foreign, input);
-  return told.map(({ path, sentence, isForeign }) => {
-    return { path: path.map(presentable), message: isForeign && repeated.has(sentence) ? withoutValue : sentence };
+  return told.map(({ path, sentence }) => {
+    const message = repeated.has(sentence) ? '' : shortened(sentence, maxMessageLength);
+    return { path: path.map(presentable), message: message || withoutValue };
   });
 }
 
 interface Told {
   readonly path: readonly (string | number)[];
+  /** As long as it is, and empty where it may not be told. */
   readonly sentence: string;
   /** Written by others, so it may say anything. */
   readonly isForeign: boolean;
@@ -81,10 +83,10 @@ function tell(issue: VendorIssue, input: unknown): Told {
   const finding = readerOf(issue)?.(issue, value);
   if (finding !== undefined) {
     const isAbsent = isMissing && finding !== notAllowed;
-    return { path, sentence: truncate(sentenceOf(isAbsent ? required : finding), maxMessageLength), isForeign: false };
+    return { path, sentence: sentenceOf(isAbsent ? required : finding), isForeign: false };
   }
   const sentence = withoutReceived(issue);
-  return { path, sentence: repeatsValue(sentence, value) ? withoutValue : sentence, isForeign: true };
+  return repeatsValue(sentence, value) ? { path, sentence: '', isForeign: false } : { path, sentence, isForeign: true };
 }
 
 /** The libraries tell themselves apart by the fields of their issues. */
@@ -153,12 +155,13 @@ function withoutReceived(issue: VendorIssue): string {
     message = message.replace(` but received ${received}`, '').replace(`: Received ${received}`, '');
   }
   if (typeof actual === 'string' && actual !== '') message = message.replace(` (was ${actual})`, '');
-  return shortened(message, maxMessageLength) || withoutValue;
+  return message.slice(0, lookedAt * maxMessageLength);
 }
 
 const anyLength = { ...sanitizeTextDefaults, maxLength: Number.POSITIVE_INFINITY };
+/** What is taken out makes a text shorter, so more is looked at than is shown; never the whole of a hostile key. */
+const lookedAt = 4;
 
 function shortened(text: string, maxLength: number): string {
-  // What is taken out makes it shorter, so a little more is looked at; never the whole of a hostile key.
-  return truncate(withoutHidden(text.slice(0, 4 * maxLength), anyLength), maxLength);
+  return truncate(withoutHidden(text.slice(0, lookedAt * maxLength), anyLength), maxLength);
 }

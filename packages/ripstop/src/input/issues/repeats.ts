@@ -9,9 +9,11 @@ const pieceLength = 12;
 const mostValues = 20_000;
 const mostCharacters = 2_000_000;
 
-/** Whether a sentence repeats the value that it is about. */
+/** Whether a sentence repeats the value that it is about, or how it begins. */
 export function repeatsValue(sentence: string, value: unknown): boolean {
-  return new Sentences([sentence]).repeating(written(value), shortestOwn).length > 0;
+  const said = new Sentences([sentence]);
+  const text = written(value);
+  return [text, text.slice(0, shortestOther)].some((part) => said.repeating(part, shortestOwn).length > 0);
 }
 
 /**
