@@ -57,7 +57,7 @@ test('D19: a name that hides its extension is refused', async () => {
 });
 
 test('D19: the name and type of a File count, unless others are given', async () => {
-  const content = Uint8Array.from(jpeg()).buffer;
+  const content = Buffer.from(jpeg());
   const file = (name: string, type: string): File => new File([content], name, { type });
   expect(await outcome(file('a.jpg', 'image/jpeg'), {})).toBe('image/jpeg');
   expect(await outcome(file('a.png', 'image/jpeg'), {})).toMatchObject({ extension: 'png' });

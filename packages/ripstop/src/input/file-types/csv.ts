@@ -1,13 +1,13 @@
 /** CSV: RFC 4180, with the separators of other countries. Fields begin quoted or not; a quote inside the latter is text. */
-import type { FileBytes } from './file-bytes.js';
+import { fault, type FileBytes } from './file-bytes.js';
 import { textStart } from './text.js';
 
 const separators = [',', ';', '\t', '|'].map((separator) => separator.charCodeAt(0));
 const [quote, newline, carriageReturn] = [0x22, 0x0a, 0x0d];
 
-/** Is every quoted field closed? Rows may differ in length, as those of real files do. */
-export function isCsv(file: FileBytes): boolean {
-  return readShape(file) !== undefined;
+/** @throws InvalidInputError 400 where a quoted field has no end. Rows may differ in length, as those of real files do. */
+export function assertCsv(file: FileBytes): void {
+  if (readShape(file) === undefined) throw fault('a quoted field of the CSV has no end');
 }
 
 /** Would anybody call it CSV, untold? At least two rows, all of the same number of fields, at least two. */

@@ -83,8 +83,9 @@ export class FileBytes {
   /** The first offset in `from`…`to` at which this stands, or −1. */
   find(expected: string, from = 0, to: number = this.size): number {
     const first = expected.charCodeAt(0);
-    const last = Math.min(to, this.size) - expected.length;
-    for (let at = this.bytes.indexOf(first, from); at >= 0 && at <= last; at = this.bytes.indexOf(first, at + 1)) {
+    // Cut off, since a search for the first byte would run on to the end of the file.
+    const bytes = this.bytes.subarray(0, Math.max(0, Math.min(to, this.size) - expected.length + 1));
+    for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
       if (this.is(expected, at)) return at;
     }
     return -1;

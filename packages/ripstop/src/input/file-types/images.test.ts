@@ -211,7 +211,10 @@ describe('TIFF', () => {
     const directories = Array.from({ length: pages }, (_, page) =>
       join(
         u16le(4),
-        ...[field(256, 1, 3), field(257, 1, 2), field(273, 2_000, 8), field(279, 2_000, 8 + table.length)],
+        field(256, 1, 3),
+        field(257, 1, 2),
+        field(273, 2_000, 8),
+        field(279, 2_000, 8 + table.length),
         u32le(page + 1 < pages ? at + 54 * (page + 1) : 0),
       ),
     );

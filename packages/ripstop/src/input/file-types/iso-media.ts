@@ -88,8 +88,10 @@ function inspectPicture(file: FileBytes): FileFacts {
   return { width, height, end: file.size };
 }
 
-function within(file: FileBytes, outer: readonly Box[], name: string): Box[] {
-  return outer.flatMap(({ body, end }) => [...boxes(file, body, end)].filter((box) => box.name === name));
+function* within(file: FileBytes, outer: Iterable<Box>, name: string): Generator<Box> {
+  for (const { body, end } of outer) {
+    for (const box of boxes(file, body, end)) if (box.name === name) yield box;
+  }
 }
 
 /** The boxes from `start` to exactly `end`. Size 1 means a 64-bit size behind the name, size 0 "to the end". */

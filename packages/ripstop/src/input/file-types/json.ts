@@ -1,11 +1,18 @@
 /** JSON as a file: RFC 8259, never parsed, since a few bytes of JSON may be many bytes of objects. */
+import { InvalidInputError } from '../../errors/input-errors.js';
 import { assertJsonText } from '../json-limits.js';
 import { faultOf, syntaxErrorAt } from '../json-syntax.js';
 import { fault, type FileBytes } from './file-bytes.js';
 
-/** Is it one JSON value? */
+/** Is it JSON that passes? */
 export function isJson(file: FileBytes): boolean {
-  return syntaxErrorAt(textOf(file)) === undefined;
+  try {
+    assertJson(file);
+    return true;
+  } catch (error) {
+    if (InvalidInputError.isInstance(error)) return false;
+    throw error;
+  }
 }
 
 /** @throws InvalidInputError 400 where it is none, or nested too deep for those who will read it. */

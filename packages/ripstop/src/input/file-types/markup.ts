@@ -14,6 +14,8 @@ const htmlStart =
 const svgStart = /^<(?:[\w.-]+:)?svg(?=[\s>/]|$)/i;
 const xmlStart = /^<(?:\?xml|!doctype)/i;
 const longestTag = 64;
+/** What follows a longer prologue need not be known: the prologue alone makes markup of a text. */
+const longestPrologue = 64 * 1024;
 
 /** What a text is if it begins as markup does. A comment alone makes HTML of it, as it does in browsers. */
 export function markupType(file: FileBytes): MarkupType | undefined {
@@ -28,13 +30,14 @@ export function markupType(file: FileBytes): MarkupType | undefined {
 /** Where the first element begins: behind declarations, comments and the document type. */
 function rootAt(file: FileBytes, start: number): number {
   let at = start;
-  for (;;) {
+  while (at < start + longestPrologue) {
     const closing = closingOf(file, at);
     if (closing === undefined) return at;
     const end = file.find(closing, at + 2);
     if (end < 0) return at;
     at = file.skipPadding(end + closing.length);
   }
+  return at;
 }
 
 function closingOf(file: FileBytes, at: number): string | undefined {

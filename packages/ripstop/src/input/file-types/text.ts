@@ -10,7 +10,8 @@ const byteOrderMark = '\xef\xbb\xbf';
  * controls other than white space and ESC.
  */
 export function isText(file: FileBytes): boolean {
-  return !file.bytes.some(isBinary) && isUtf8(file.bytes);
+  for (let at = 0; at < file.size; at += 1) if (isBinary(file.bytes[at] as number)) return false;
+  return isUtf8(file.bytes);
 }
 
 /** Where the text begins: behind a byte order mark. */
