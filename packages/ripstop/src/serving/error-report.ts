@@ -81,7 +81,7 @@ export class ErrorReporter {
       this.runtime.events.emit(event);
       return write(this.settings.logger, {
         ...eventLine(event),
-        fields: { ...logFields(incident, facts), err: thrown },
+        fields: { ...logFields(incident, facts), err: errorOf(thrown) },
       });
     });
   }
@@ -187,8 +187,13 @@ function logFields({ thrown, error, scope, correlationId }: Incident, facts: Han
     ...(ms === undefined ? {} : { ms: Math.round(ms) }),
     ...(error.stopReason === undefined ? {} : { stop_reason: error.stopReason }),
     context: Object.fromEntries(Object.entries(facts.context).filter(([name]) => !requestFacts.has(name))),
-    ...(severityOf(error) === 'error' ? { err: thrown } : {}),
+    ...(severityOf(error) === 'error' ? { err: errorOf(thrown) } : {}),
   };
+}
+
+/** For the log. The logger tells an error from what others wrote into it; of a text or an object it could not. */
+function errorOf(thrown: unknown): unknown {
+  return thrown instanceof Error ? thrown : loggedError(thrown);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

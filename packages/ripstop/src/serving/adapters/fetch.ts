@@ -1,5 +1,6 @@
 /** Exchange handlers behind Web `Request` and `Response`: Deno, Bun, workers, and frameworks made of them. */
 import { type Runtime, systemRuntime } from '../../call/runtime.js';
+import { createError } from '../../errors/create-error.js';
 import type { ModelError } from '../../errors/model-error.js';
 import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler, type ErrorScope } from '../error-handler.js';
@@ -39,7 +40,11 @@ export function fetchAnswerer(
     const scope = (): ErrorScope => {
       return { method: exchange.method, correlationId: requestCorrelationId(exchange.headers, runtime) };
     };
-    const broken = (error: unknown): ModelError => errors.handle(error, scope());
+    // Servers log the error of a stream, and some send its message, so it has nothing of the one that was thrown.
+    const broken = (error: unknown): ModelError => {
+      const { errorType, message, correlationId } = errors.handle(error, scope());
+      return createError(errorType, { message, ...(correlationId === undefined ? {} : { correlationId }) });
+    };
     try {
       return toResponse(exchange, await handler(exchange), broken);
     } catch (error) {

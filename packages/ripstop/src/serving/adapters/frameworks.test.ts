@@ -116,7 +116,8 @@ describe.each(names)('%s: errors of the app’s own routes', (name) => {
     expect(lines[0]?.message).toContain('inference');
     expect(lines[0]?.fields).toMatchObject({
       correlation_id: 'abc',
-      context: { request_method: 'POST', model: 'small' },
+      method: 'POST',
+      context: { model: 'small' },
     });
     expect(lines[0]?.fields['context']).toMatchObject({ user_agent: '[hidden]' });
     expect(JSON.stringify(lines)).not.toContain('hunter2');

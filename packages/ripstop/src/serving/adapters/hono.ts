@@ -48,7 +48,12 @@ export function requestContext(
   const errors = new AppErrors(options, runtime);
   return async (c, next) => {
     const headers = headersOf(c);
-    await errors.run(c, headers, next);
+    try {
+      await errors.run(c, headers, next);
+    } catch (error) {
+      // What is thrown and is no `Error` goes past Hono's own error handling.
+      c.res = errorAsResponse(errors.answer(error, describe(c)));
+    }
     c.header('x-correlation-id', errors.begin(c, headers));
   };
 }
