@@ -53,6 +53,6 @@ function ask(worker, run) {
       if (error === undefined) resolve(summary);
       else reject(new Error(`${run.scenario.name}, ${run.contender}, seed ${run.seed}: ${error}`));
     });
-    worker.postMessage(run);
+    worker.postMessage(run, []);
   });
 }

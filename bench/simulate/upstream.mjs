@@ -91,9 +91,11 @@ export class Upstream {
   #finish(request) {
     this.#running.delete(request);
     this.counts.served += 1;
-    if (request.abandoned) this.counts.wasted += 1;
     this.#start();
-    this.#clock.after(this.#networkMs, request.answer);
+    this.#clock.after(this.#networkMs, () => {
+      if (request.abandoned) this.counts.wasted += 1;
+      else request.answer();
+    });
   }
 
   #become(state) {

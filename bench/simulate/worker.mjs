@@ -12,7 +12,7 @@ const { contenders } = await import('./contenders.mjs');
 
 parentPort.on('message', ({ scenario, contender, seed }) => {
   void simulate(scenario, contenders[contender], seed).then(
-    (run) => parentPort.postMessage({ summary: summary(scenario, run) }),
-    (error) => parentPort.postMessage({ error: String(error) }),
+    (run) => parentPort.postMessage({ summary: summary(scenario, run) }, []),
+    (error) => parentPort.postMessage({ error: String(error) }, []),
   );
 });
