@@ -11,16 +11,16 @@ type Random = () => number;
 
 export function randomRequest(random: Random): RandomRequest {
   const dice = new Dice(random);
+  const [own, path] = dice.of(routes);
   const method = dice.weighted([
-    [50, 'POST'],
-    [20, 'GET'],
-    [20, dice.of(['PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])],
+    [75, own],
+    [15, dice.of(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])],
     [10, dice.of(['TRACE', 'PROPFIND', 'BREW', 'get', 'G@T', 'M-SEARCH', '', 'POST POST', 'X'.repeat(300)])],
   ]);
   const body = randomBody(dice);
   const chunked = dice.chance(0.2);
   const lines = [
-    `${method} ${randomTarget(dice)} ${dice.odd(0.03, 'HTTP/1.1', ['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', 'http/1.1', ''])}`,
+    `${method} ${randomTarget(dice, path)} ${dice.odd(0.03, 'HTTP/1.1', ['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', 'http/1.1', ''])}`,
     ...(dice.chance(0.02) ? [] : ['Host: 127.0.0.1']),
     'Connection: close',
     ...framing(dice, body, chunked),
@@ -79,34 +79,30 @@ class Dice {
   }
 }
 
-const paths = [
-  '/echo',
-  '/generate',
-  '/words',
-  '/lines',
-  '/v1/chat',
-  '/search?q=a',
-  '/search?q=a&q=b&__proto__=1',
-  '/things/7',
-  '/things/a%2Fb',
-  '/fail/model_overloaded',
-  '/fail/cancelled',
-  '/fail/out_of_memory',
-  '/fail/rate_limited',
-  '/fail/nothing',
-  '/odd/bigint',
-  '/odd/circle',
-  '/odd/null',
-  '/odd/nothing',
-  '/health',
-  '/readyz',
-  '/openapi.json',
-  '/nowhere',
-  '/v1/nowhere',
-];
+const routes = [
+  ...['/echo', '/generate', '/words', '/lines', '/v1/chat'].flatMap((path) => Array(4).fill(['POST', path])),
+  ['PUT', '/echo'],
+  ['GET', '/search?q=a'],
+  ['GET', '/search?q=a&q=b&__proto__=1'],
+  ['DELETE', '/things/7'],
+  ['DELETE', '/things/a%2Fb'],
+  ['GET', '/fail/model_overloaded'],
+  ['GET', '/fail/cancelled'],
+  ['GET', '/fail/out_of_memory'],
+  ['GET', '/fail/rate_limited'],
+  ['GET', '/fail/nothing'],
+  ['GET', '/odd/bigint'],
+  ['GET', '/odd/circle'],
+  ['GET', '/odd/null'],
+  ['GET', '/odd/nothing'],
+  ['GET', '/health'],
+  ['GET', '/readyz'],
+  ['GET', '/openapi.json'],
+  ['POST', '/nowhere'],
+  ['GET', '/v1/nowhere'],
+] as readonly (readonly [method: string, path: string])[];
 
-function randomTarget(dice: Dice): string {
-  const known = dice.of(paths);
+function randomTarget(dice: Dice, known: string): string {
   return dice.weighted([
     [80, known],
     [3, `${known}/${dice.text(5).replaceAll(/[\s\u0080-\uffff]/g, '')}`],
