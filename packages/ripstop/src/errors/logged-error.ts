@@ -41,7 +41,7 @@ export function loggedError(error: unknown, messages: ToldMessages = 'own'): Log
 export function errorClass(error: unknown): string {
   try {
     if (!(error instanceof Error)) return error === null ? 'null' : typeof error;
-    return /^[\w$.]{1,64}$/.test(error.name) ? error.name : 'Error';
+    return /^[\w$]{1,64}$/.test(error.name) ? error.name : 'Error';
   } catch {
     // As above.
     return 'unreadable';

@@ -81,6 +81,12 @@ describe('I12 D53: fields of a log line or a record', () => {
     expect(JSON.stringify(redactFields(deep))).not.toContain('bottom');
   });
 
+  test('may have odd names, which are kept short and without keys', () => {
+    const safe = redactFields({ 'with sk-canary012345': 1, [`a ${'b '.repeat(5_000)}`]: 2, 'x-plain.name$': 3 });
+    expect(Object.keys(safe).map(({ length }) => length)).toEqual([11, 64, 13]);
+    expect(JSON.stringify(safe)).not.toContain('canary');
+  });
+
   test('that throw when they are looked at are passed over', () => {
     const bad = {
       get broken() {

@@ -59,7 +59,7 @@ class Copy {
       this.left -= 1;
       const value = this.field(name, read(source, name), depth);
       // As a property of its own even if it is called `__proto__`.
-      if (value !== undefined) Object.defineProperty(copy, name, { value, enumerable: true });
+      if (value !== undefined) Object.defineProperty(copy, safeName(name), { value, enumerable: true });
     }
     return copy;
   }
@@ -115,6 +115,11 @@ function wellKnown(value: object, messages: ToldMessages | undefined): unknown {
   if (value instanceof URL) return hideSecrets(`${value.protocol}//${value.host}${value.pathname}`);
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
   return undefined;
+}
+
+/** Names are ours, unless an object of somebody else's was handed in. */
+function safeName(name: string): string {
+  return /^[\w$.-]{1,64}$/.test(name) ? name : hideSecrets(name).slice(0, 64);
 }
 
 function plainName(name: string): string {

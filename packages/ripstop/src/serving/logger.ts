@@ -11,6 +11,7 @@ export interface Logger {
   fatal?(fields: object, message: string): void;
 }
 
+/** From what only interests whoever looks for it, to what needs somebody at once. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 /** One line, before it is written. */
