@@ -121,7 +121,7 @@ function assertOptions(settings: Settings): void {
 
 /** The type and name of a `File`, which others do not have. */
 function stringIn(source: FileUploadSource, key: 'type' | 'name'): string | undefined {
-  if (!('stream' in source) || !(key in source)) return undefined;
+  if (source === null || !('stream' in source) || !(key in source)) return undefined;
   return String(Reflect.get(source, key));
 }
 

@@ -128,8 +128,13 @@ test('what a stream fails with comes through untouched', async () => {
   expect(await validateFileUpload(broken, options).catch((error: unknown) => error)).toBe(reason);
 });
 
+test('a request without a body is an empty file', async () => {
+  const { body } = new Request('http://127.0.0.1/', { method: 'POST' });
+  await expect(validateFileUpload(body, options)).rejects.toMatchObject({ status: 400, message: 'File is empty' });
+});
+
 test('what is no source of bytes is a RangeError that says so', async () => {
-  for (const source of ['text', null, {}, Readable.from(['text'])] as unknown as FileUploadSource[]) {
+  for (const source of ['text', undefined, {}, Readable.from(['text'])] as unknown as FileUploadSource[]) {
     await expect(validateFileUpload(source, options)).rejects.toThrow(RangeError);
   }
 });

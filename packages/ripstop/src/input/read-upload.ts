@@ -2,8 +2,17 @@
 import { badOption } from '../call/options.js';
 import { InvalidInputError } from '../errors/input-errors.js';
 
-/** Bytes, a web `File` or `Blob`, a web stream, or anything that yields bytes, as the streams of Node do. */
-export type FileUploadSource = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+/**
+ * Bytes, a web `File` or `Blob`, a web stream, or anything that yields bytes, as the streams of Node do. `null` is what a
+ * web `Request` without a body has as one.
+ */
+export type FileUploadSource =
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | null;
 
 /** How much to read, and until when. */
 export interface ReadLimits {
@@ -28,6 +37,7 @@ const firstCapacity = 64 * 1024;
  */
 export async function readUpload(source: FileUploadSource, limits: ReadLimits): Promise<Uint8Array> {
   const { maxBytes, contentLength = 0, signal } = limits;
+  if (source === null) return new Uint8Array();
   const chunks = chunksOf(source);
   try {
     signal?.throwIfAborted();
@@ -53,9 +63,9 @@ export function sizeText(bytes: number): string {
   return bytes % 2 ** 10 === 0 ? `${bytes / 2 ** 10}KB` : `${bytes} bytes`;
 }
 
-function chunksOf(source: FileUploadSource): Chunks | undefined {
+function chunksOf(source: NonNullable<FileUploadSource>): Chunks | undefined {
   if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) return undefined;
-  if (typeof source !== 'object' || source === null) throw noSource(source);
+  if (typeof source !== 'object') throw noSource(source);
   if ('stream' in source) return webChunks(source.stream());
   if ('getReader' in source) return webChunks(source);
   if (!(Symbol.asyncIterator in source)) throw noSource(source);
@@ -68,7 +78,7 @@ function webChunks(stream: ReadableStream<Uint8Array>): Chunks {
   return { next: () => reader.read(), stop: (reason) => reader.cancel(reason) };
 }
 
-function knownSize(source: FileUploadSource): number {
+function knownSize(source: NonNullable<FileUploadSource>): number {
   if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) return source.byteLength;
   return 'stream' in source ? source.size : 0;
 }

@@ -18,10 +18,19 @@ export function isJson(file: FileBytes): boolean {
 /** @throws InvalidInputError 400 where it is none, or nested too deep for those who will read it. */
 export function assertJson(file: FileBytes): void {
   const text = textOf(file);
-  assertJsonText(text, { maxFields: Number.POSITIVE_INFINITY });
+  assertShallow(text);
   if (syntaxErrorAt(text) === undefined) return;
   const { what, line, column } = faultOf(text);
   throw fault(`the JSON ${what} at line ${line}, column ${column}`);
+}
+
+function assertShallow(text: string): void {
+  try {
+    assertJsonText(text, { maxFields: Number.POSITIVE_INFINITY });
+  } catch (cause) {
+    if (!InvalidInputError.isInstance(cause)) throw cause;
+    throw new InvalidInputError(cause.message, { details: { ...cause.details, reason: 'too_deep' }, cause });
+  }
 }
 
 /** Without its byte order mark. */

@@ -39,8 +39,16 @@ test('D18: a JSON says where it breaks, and one that is nested too deep is refus
   expect(await outcome('[1, 2', options)).toMatchObject({
     message: 'The file is damaged: the JSON ends too soon at line 1, column 6',
   });
-  expect(await outcome('['.repeat(129) + ']'.repeat(129), options)).toMatchObject({ status: 400, max_depth: 128 });
-  expect(await outcome('['.repeat(1_000_000), options)).toMatchObject({ status: 400, max_depth: 128 });
+  expect(await outcome('['.repeat(129) + ']'.repeat(129), options)).toMatchObject({
+    status: 400,
+    reason: 'too_deep',
+    max_depth: 128,
+  });
+  expect(await outcome('['.repeat(1_000_000), options)).toMatchObject({
+    status: 400,
+    reason: 'too_deep',
+    max_depth: 128,
+  });
   expect(await outcome(`[${'1,'.repeat(200_000)}1]`, options)).toBe('application/json');
 });
 
