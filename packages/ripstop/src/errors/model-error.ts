@@ -64,8 +64,6 @@ export interface ErrorEnvelope {
 
 const brand = Symbol.for('ripstop.ModelError');
 const longestWaitMs = 7 * 24 * 60 * 60 * 1000;
-/** 507 and a spent quota look retryable to SDKs that go by status or by 429 alone; this header tells them not to (D9). */
-const neverRetried: ReadonlySet<ErrorType> = new Set(['out_of_memory', 'quota_exceeded']);
 
 /**
  * The base of every error that Ripstop throws on purpose.
@@ -141,7 +139,7 @@ export class ModelError extends Error {
     if (this.retryAfterMs !== undefined && (this.status === 429 || this.status === 503)) {
       headers['retry-after'] = String(Math.ceil(this.retryAfterMs / 1000));
     }
-    if (neverRetried.has(this.errorType)) headers['x-should-retry'] = 'false';
+    if (!this.isRetryable && looksRetryable(this.status)) headers['x-should-retry'] = 'false';
     if (this.correlationId !== undefined) headers['x-correlation-id'] = this.correlationId;
     return headers;
   }
@@ -179,6 +177,11 @@ Object.defineProperty(ModelError.prototype, brand, { value: true });
 
 function hide(error: ModelError, name: string, value: unknown): void {
   Object.defineProperty(error, name, { value, enumerable: false });
+}
+
+/** SDKs that go by the status alone ask again after these, unless the header tells them not to (D9). */
+function looksRetryable(status: number): boolean {
+  return status === 408 || status === 409 || status === 429 || (status >= 500 && status < 600);
 }
 
 function statedWait(ms: number | undefined): number | undefined {
