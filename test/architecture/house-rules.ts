@@ -61,7 +61,10 @@ export function foreignImports(imports: readonly Import[]): string[] {
       const allowed = typeOnly || usesNode.some((place) => place.test(from.slice(library.length)));
       return allowed ? [] : [`${from} uses ${specifier}; only adapters/node, error-context and testing may`];
     }
-    return typeOnly ? [] : [`${from} depends on ${specifier}; the library has no dependencies`];
+    // `#name` is a file of its own that the manifest chooses by platform.
+    return typeOnly || specifier.startsWith('#')
+      ? []
+      : [`${from} depends on ${specifier}; the library has no dependencies`];
   });
 }
 

@@ -10,6 +10,7 @@ import { addHealth } from './routes/health.js';
 import { addModels } from './routes/models.js';
 import { addPage } from './routes/page.js';
 import { createUpstream, type Upstream } from './upstreams/upstream.js';
+import { version } from './version.js';
 
 export interface GatewayOptions {
   readonly logger: Logger;
@@ -35,6 +36,8 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
   const chute = createChute<object>(
     {
       name: 'gateway',
+      version,
+      openApi: { title: 'Ripstop gateway' },
       logger,
       profile: settings.profile,
       errorHandler: createErrorHandler({ logger: onlyErrors(logger), profile: settings.profile }, runtime),

@@ -17,7 +17,7 @@ export interface CordType {
 export type CordTypes = Readonly<Record<string, CordType>>;
 
 /** For types only: where a chute's type keeps its cords. */
-export declare const cordTypes: unique symbol;
+declare const cordTypes: unique symbol;
 
 /** What `createClient` is typed by: `typeof app`. */
 export interface TypedService<Cords = unknown> {

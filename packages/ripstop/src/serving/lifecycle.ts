@@ -10,7 +10,7 @@ export interface HookOptions {
   readonly priority?: number | undefined;
 }
 
-export const defaultPriority = 50;
+const defaultPriority = 50;
 
 type State =
   | { readonly kind: 'new' }
