@@ -5,18 +5,12 @@
  * with the facts of all scopes that it passed; the error itself goes on, the same object with the same type. What is
  * noted is for logs: nothing of it is shown to a caller unless an error handler is told to show it by name.
  */
-import { inside, surroundings } from './async-storage.js';
+import { inside } from './async-storage.js';
+import { allOf, type ContextFields, currentFrame, type Frame } from './context-frames.js';
 import { isCorrelationId } from './correlation-id.js';
 import { isStream, watchStream } from './stream.js';
 
-/** Facts about what is being done: `{ model: 'small', inputLength: 120 }`. Never a prompt, an answer or a key. */
-export interface ContextFields {
-  /** Ties together everything that is said about one request. One that is malformed is passed over. */
-  readonly correlationId?: string | undefined;
-  /** What is being done, for log lines: "Error in {operation}". */
-  readonly operation?: string | undefined;
-  readonly [fact: string]: unknown;
-}
+export type { ContextFields } from './context-frames.js';
 
 /** What `errorContext` offers. */
 export interface ErrorContext {
@@ -34,12 +28,6 @@ export interface ErrorContext {
    * running code. What an error that several requests share was told of another request is left out.
    */
   readonly of: (error: unknown) => ContextFields;
-}
-
-/** A scope's facts. Immutable, so that whoever holds one sees what was true when it was entered. */
-interface Frame {
-  readonly fields: ContextFields;
-  readonly parent: Frame | undefined;
 }
 
 /** The innermost scopes that an error has left, the first one first: one, unless several requests share the error. */
@@ -112,16 +100,6 @@ export function contextOf(error: unknown, around: ContextFields): ContextFields 
 
 function isOfOneRequest({ correlationId: one }: ContextFields, { correlationId: other }: ContextFields): boolean {
   return one === undefined || other === undefined || one === other;
-}
-
-function currentFrame(): Frame | undefined {
-  return surroundings() as Frame | undefined;
-}
-
-function allOf(innermost: Frame | undefined): ContextFields {
-  const chain: ContextFields[] = [];
-  for (let frame = innermost; frame !== undefined; frame = frame.parent) chain.unshift(frame.fields);
-  return Object.assign({}, ...chain) as ContextFields;
 }
 
 function isWithin(inner: Frame, outer: Frame): boolean {

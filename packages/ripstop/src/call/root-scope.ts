@@ -3,7 +3,7 @@ import { type AbortListener, type Call, CallScope, type ContextOptions } from '.
 import { listen, stopListening } from './caller-signal.js';
 import { expire } from './completed-first.js';
 import { newCorrelationId } from './correlation-id.js';
-import { errorContext } from './error-context.js';
+import { currentCorrelationId } from './context-frames.js';
 import type { CallEvent } from './events.js';
 import { assertRule, positive } from './options.js';
 import { type Runtime, systemRuntime, type Timer } from './runtime.js';
@@ -54,7 +54,7 @@ export class RootScope extends CallScope {
   override get correlationId(): string {
     const given = this.options.correlationId ?? this.extras?.id;
     if (given !== undefined) return given;
-    const around = this.parent?.correlationId ?? errorContext.current().correlationId;
+    const around = this.parent?.correlationId ?? currentCorrelationId();
     return (this.more.id = around ?? newCorrelationId(this.runtime));
   }
 

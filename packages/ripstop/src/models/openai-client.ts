@@ -1,6 +1,6 @@
 import type { CallScope } from '../call/call.js';
 import { isCorrelationId } from '../call/correlation-id.js';
-import { errorContext } from '../call/error-context.js';
+import { currentCorrelationId } from '../call/context-frames.js';
 import { assertCount, assertPositive, badOption, type Defaults, withDefaults } from '../call/options.js';
 import { createContext } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
@@ -81,7 +81,7 @@ export function openaiModel(options: OpenaiModelOptions, runtime: Runtime = syst
   function send(
     accept: string,
     body: string,
-    { correlationId = errorContext.current().correlationId }: GenerateOptions,
+    { correlationId = currentCorrelationId() }: GenerateOptions,
     call: CallScope,
   ): Promise<HttpAnswer> {
     const forwarded: Record<string, string> = isCorrelationId(correlationId)
