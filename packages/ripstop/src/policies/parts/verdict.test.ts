@@ -28,7 +28,11 @@ function assertionError(): unknown {
   return undefined;
 }
 
-const networkCodes = ['ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'UND_ERR_SOCKET'];
+const networkCodes = [
+  ...['ECONNABORTED', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'],
+  ...['EAI_AGAIN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ENOTFOUND'],
+  ...['UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_SOCKET'],
+];
 const bugs = [
   new TypeError('x is not a function'),
   new TypeError('fetch failed'),
@@ -37,7 +41,10 @@ const bugs = [
   new RangeError('Invalid array length'),
   new SyntaxError('Unexpected token'),
   new ReferenceError('x is not defined'),
+  new EvalError('no code from strings'),
+  new URIError('URI malformed'),
   assertionError(),
+  Object.assign(new Error('expected 1 to be 2'), { name: 'AssertionError' }),
   Object.assign(new Error('Expected values to be equal'), { name: 'CheckFailed', code: 'ERR_ASSERTION' }),
 ];
 
@@ -63,7 +70,7 @@ describe('worth another try?', () => {
     expect(isRetryable(sdkError({ statusCode: status }))).toBe(false);
   });
 
-  test.each(['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached'])(
+  test.each(['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached', 'enforced_spend_limit_reached'])(
     'RT8: a 429 that means spent money is final: %s',
     (code) => {
       expect(isRetryable(sdkError({ status: 429, code }))).toBe(false);
