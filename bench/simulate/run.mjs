@@ -1,6 +1,6 @@
 /** One run: one scenario, one contender, one seed. */
 import { virtualRuntime } from 'ripstop/testing';
-import { callersOf } from './callers.mjs';
+import { CallerSignal, callersOf } from './callers.mjs';
 import { Upstream } from './upstream.mjs';
 
 /** Time passes in steps of this length until everybody is done; events inside a step happen at their own times. */
@@ -42,14 +42,14 @@ function comeInTurn(callers, clock, comes) {
 }
 
 async function one({ number, at, patienceMs }, call, upstream, clock) {
-  const caller = new AbortController();
-  const patience = clock.after(patienceMs, () => caller.abort(new Error('The caller has left')));
+  const signal = new CallerSignal();
+  const patience = clock.after(patienceMs, () => signal.abort(new Error('The caller has left')));
   let attempts = 0;
-  const ask = (signal) => upstream.call(number, (attempts += 1), signal);
-  const outcome = await call(ask, caller.signal).then(
+  const ask = (attemptSignal) => upstream.call(number, (attempts += 1), attemptSignal);
+  const outcome = await call(ask, signal).then(
     () => 'answered',
-    () => (caller.signal.aborted ? 'left' : 'failed'),
+    () => (signal.aborted ? 'left' : 'failed'),
   );
   patience.cancel();
-  return { at, ms: clock.now() - at, outcome: caller.signal.aborted ? 'left' : outcome };
+  return { at, ms: clock.now() - at, outcome: signal.aborted ? 'left' : outcome };
 }
