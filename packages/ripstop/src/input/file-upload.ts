@@ -3,7 +3,7 @@
  *
  * The type is read off the content, never believed. Nothing is decoded or unpacked: pictures and archives are bounded
  * by what their headers declare, so whoever decodes them should set the same limits there. Time is linear in the size,
- * and memory at most some three times `maxBytes` while a stream is read.
+ * and memory a few times `maxBytes`.
  *
  * Left out on purpose: virus signatures, the content of archives and of compressed PDF objects, the structure of sound
  * and film beyond their headers, formulas in CSV.

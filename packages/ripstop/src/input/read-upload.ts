@@ -50,7 +50,7 @@ export async function readUpload(source: FileUploadSource, limits: ReadLimits): 
   }
 }
 
-export function tooLarge(maxBytes: number): InvalidInputError {
+function tooLarge(maxBytes: number): InvalidInputError {
   return new InvalidInputError(`File too large (max ${sizeText(maxBytes)})`, {
     status: 413,
     details: { reason: 'too_large', limit_bytes: maxBytes },
@@ -58,7 +58,7 @@ export function tooLarge(maxBytes: number): InvalidInputError {
 }
 
 /** In MB, or KB, of 1,024 where that comes out even, as limits mostly do. */
-export function sizeText(bytes: number): string {
+function sizeText(bytes: number): string {
   if (bytes % 2 ** 20 === 0) return `${bytes / 2 ** 20}MB`;
   return bytes % 2 ** 10 === 0 ? `${bytes / 2 ** 10}KB` : `${bytes} bytes`;
 }

@@ -9,10 +9,6 @@ export interface UnfoldingLimits extends FileLimits {
   readonly maxPixels: number;
   /** Pixels of its longer side. Default: 16 384. */
   readonly maxSide: number;
-  /** Frames of an animation, pages of a TIFF. Default: 1 000. */
-  readonly maxFrames: number;
-  /** Files in a ZIP. Default: 10 000. */
-  readonly maxEntries: number;
   /** What a ZIP declares for all its files, unpacked, in bytes. Default: 104 857 600 (100 MiB). */
   readonly maxUnpackedBytes: number;
   /** Declared bytes per packed byte of a ZIP, looked at from 1 MiB unpacked on. Default: 100. */

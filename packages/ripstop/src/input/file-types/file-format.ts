@@ -25,9 +25,9 @@ export type FileType =
 
 /** How much a file may unfold to. Checked on what the file declares, since nothing is decoded here. */
 export interface FileLimits {
-  /** Frames of an animation, pages of a TIFF. */
+  /** Frames of an animation, pages of a TIFF. Default: 1 000. */
   readonly maxFrames: number;
-  /** Files in a ZIP. */
+  /** Files in a ZIP. Default: 10 000. */
   readonly maxEntries: number;
 }
 
