@@ -152,6 +152,7 @@ describe('I18: an error of somebody else’s is what it means', () => {
       'upstream_unavailable',
     ],
     ['nothing', new Response(null, { status: 503 }), 'upstream_unavailable'],
+    ['a success with an error inside', json(200, { error: { code: 'rate_limit_exceeded' } }), 'rate_limited'],
     ['text', new Response('upstream connect error', { status: 503 }), 'upstream_unavailable'],
     [
       'JSON that is cut',

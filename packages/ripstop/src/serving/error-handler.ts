@@ -33,7 +33,7 @@ export interface ErrorHandlerOptions {
   readonly historySize?: number;
   /** Facts of the error context that answers may show, by name, under `details.context` (D46). Default: none. */
   readonly publicContext?: readonly string[];
-  /** The message for this caller, in his language for example; `undefined` leaves the error's own (D55). Default: that. */
+  /** The message for this caller, in his language for example (D55). Default, and where it throws: the error's own. */
   readonly publicMessage?: (error: ModelError, scope: ErrorScope) => string | undefined;
 }
 
@@ -87,7 +87,7 @@ class CentralErrorHandler implements ErrorHandler {
   constructor(options: ErrorHandlerOptions, runtime: Runtime) {
     this.options = options;
     this.runtime = runtime;
-    const { exposeDetails, historySize } = { ...errorHandlerDefaults, ...options };
+    const { profile, exposeDetails, historySize } = { ...errorHandlerDefaults, ...options };
     const messages = exposeDetails === 'development' ? 'all' : 'own';
     this.meaningOf = meaningReader(exposeDetails, options.translate);
     this.remembered = createErrorHistory(historySize, runtime.clock);
@@ -97,6 +97,7 @@ class CentralErrorHandler implements ErrorHandler {
         history: this.remembered,
         messages,
         onError: options.onError,
+        profile,
       },
       runtime,
     );
@@ -142,8 +143,8 @@ class CentralErrorHandler implements ErrorHandler {
 
   /** The error as this caller may see it; the error itself may belong to others too. */
   private asShown(thrown: unknown, error: ModelError, scope: ErrorScope): ModelError {
-    const { publicContext = [], publicMessage } = this.options;
-    const message = scope.userMessage ?? publicMessage?.(error, scope);
+    const { publicContext = [] } = this.options;
+    const message = scope.userMessage ?? this.publicMessage(error, scope);
     const own: PropertyDescriptorMap = {};
     if (message !== undefined) own['message'] = { value: message };
     if (publicContext.length > 0) {
@@ -154,6 +155,16 @@ class CentralErrorHandler implements ErrorHandler {
       }
     }
     return Object.keys(own).length === 0 ? error : (Object.create(error, own) as ModelError);
+  }
+
+  private publicMessage(error: ModelError, scope: ErrorScope): string | undefined {
+    try {
+      return this.options.publicMessage?.(error, scope);
+    } catch (failure) {
+      // The error's own message will do.
+      this.runtime.events.emit({ type: 'listener.failed', error: failure, at: this.runtime.clock.now() });
+      return undefined;
+    }
   }
 
   private staticAnswer(failure: unknown, scope: ErrorScope): ExchangeResponse {

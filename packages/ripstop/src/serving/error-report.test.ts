@@ -105,6 +105,16 @@ describe('what is remembered', () => {
     expect([handler.statistics().total_errors, lines.length, events.length]).toEqual([2, 2, 2]);
   });
 
+  test('one error object that is thrown again and again is told with the time of each', async () => {
+    const { handler, runtime } = setUp();
+    const always = new Error('x');
+    const first = bodyOf(handler.respond(always, { correlationId: 'a' }))['timestamp'];
+    await runtime.clock.advance(60_000);
+    const second = bodyOf(handler.respond(always, { correlationId: 'b' }))['timestamp'];
+    expect(Date.parse(String(second)) - Date.parse(String(first))).toBe(60_000);
+    expect(handler.history().map(({ timestamp }) => timestamp)).toEqual([first, second]);
+  });
+
   test('D64 I6: a caller who left is told at debug, and neither counted nor remembered', () => {
     const { handler, lines, events } = setUp();
     handler.handle(new CancelledError());
@@ -261,16 +271,14 @@ describe('D66: a handler that fails still answers', () => {
     throw new Error('disk full');
   };
 
-  test('when the logger, onError, or what reads the message throws', () => {
+  test('when the logger, onError, or what finds the message throws', () => {
     const logger: Logger = { debug: broken, info: broken, warn: broken, error: broken };
-    for (const options of [{ logger }, { onError: broken }]) {
+    for (const options of [{ logger }, { onError: broken }, { publicMessage: broken }]) {
       const { handler, events } = setUp(options);
-      expect(handler.respond(new OutOfMemoryError(), { correlationId: 'a' }).status).toBe(507);
+      const response = handler.respond(new OutOfMemoryError(), { correlationId: 'a' });
+      expect([response.status, bodyOf(response)['correlation_id']]).toEqual([507, 'a']);
       expect(events).toMatchObject([{ type: 'error.handled' }, { type: 'listener.failed' }]);
     }
-    const { handler } = setUp({ publicMessage: broken });
-    const response = handler.respond(new OutOfMemoryError(), { correlationId: 'a' });
-    expect([response.status, bodyOf(response)['correlation_id']]).toEqual([500, 'a']);
   });
 
   test('when what it tells rejects later: nothing is left unhandled', async () => {
@@ -352,4 +360,5 @@ test('R69 R74 I16: one error, three envelopes, two profiles, and the same type a
       expect(response.body).toContain('"correlation_id":"a"');
     }
   }
+  expect([handler, chutes].map((each) => each.history()[0]?.status)).toEqual([415, 400]);
 });

@@ -2,6 +2,7 @@
 import { type ContextFields, contextOf, errorContext } from '../call/error-context.js';
 import type { HandledError } from '../call/events.js';
 import type { Runtime } from '../call/runtime.js';
+import type { StatusProfile } from '../errors/error-types.js';
 import { errorClass, loggedError, type ToldMessages } from '../errors/logged-error.js';
 import type { ModelError } from '../errors/model-error.js';
 import { redactFields } from '../errors/redact-fields.js';
@@ -41,6 +42,7 @@ export interface ReporterSettings {
   /** Whose messages the history tells, and whether it keeps stacks: `all` is for development. */
   readonly messages: ToldMessages;
   readonly onError: ((error: ModelError, scope: ErrorScope) => unknown) | undefined;
+  readonly profile: StatusProfile;
 }
 
 /** One error, as it was thrown and as it is meant, with the request that it ended. */
@@ -76,7 +78,7 @@ export class ErrorReporter {
   reportCritical(incident: Incident): void {
     const { thrown, correlationId } = incident;
     this.tell(() => {
-      const facts = factsOf(incident);
+      const facts = factsOf(incident, this.settings.profile);
       const event = { type: 'error.critical', ...facts, at: this.runtime.clock.now(), correlationId } as const;
       this.runtime.events.emit(event);
       return write(this.settings.logger, {
@@ -88,8 +90,12 @@ export class ErrorReporter {
 
   private reportNews(incident: Incident): void {
     const { error, scope, correlationId } = incident;
-    const { history, logger, onError } = this.settings;
-    const facts = factsOf(incident);
+    const { history, logger, onError, profile } = this.settings;
+    // Made of an error that may be thrown again and again: this time is now.
+    if (error.errorType === 'internal_error' && error.cause === incident.thrown) {
+      Object.assign(error, { timestamp: this.runtime.clock.date() });
+    }
+    const facts = factsOf(incident, profile);
     // A caller who left is no error (D64).
     if (error.errorType !== 'cancelled') history.add(this.recordOf(incident, facts));
     const at = this.runtime.clock.now();
@@ -144,7 +150,7 @@ export function knownOf({ thrown, scope, correlationId }: Omit<Incident, 'error'
   return { ...known, operation: operation ?? known.operation ?? 'unknown' };
 }
 
-function factsOf(incident: Incident): HandledError {
+function factsOf(incident: Incident, profile: StatusProfile): HandledError {
   const { thrown, error, scope } = incident;
   const { correlationId: _, route: path, operation = 'unknown', ...facts } = knownOf(incident);
   const { method, route = path, ms } = scope;
@@ -156,7 +162,7 @@ function factsOf(incident: Incident): HandledError {
   return {
     errorType: error.errorType,
     errorClass: errorClass(thrown),
-    status: error.statusFor('http'),
+    status: error.statusFor(profile),
     origin: error.origin,
     message: hideSecrets(error.message),
     operation: hideSecrets(operation),

@@ -116,6 +116,15 @@ test('an error that a handler has logged is not logged again; what a listener th
   expect(JSON.stringify(lines)).not.toContain('canary');
 });
 
+test('R117: a model of a chain that failed is named', () => {
+  const line = eventLine({ type: 'model.failed', model: 'large', errorType: 'out_of_memory', ms: 7, at: 0 });
+  expect(line).toMatchObject({
+    level: 'warn',
+    message: 'Model large failed: Model inference failed due to insufficient memory',
+    fields: { model: 'large', ms: 7 },
+  });
+});
+
 test('the log ends with the function that began it', () => {
   const runtime = virtualRuntime();
   const messages: string[] = [];

@@ -88,6 +88,7 @@ const texts: Texts = {
   'breaker.half_opened': ({ name }) => `Circuit breaker for ${name} is now HALF_OPEN`,
   'breaker.closed': ({ name }) => `Circuit breaker for ${name} is now CLOSED`,
   'breaker.opened': ({ name }) => `Circuit breaker for ${name} is now OPEN`,
+  'model.failed': (event) => `Model ${event.model} failed: ${cause(event)}`,
   'error.handled': ({ operation, message }) => `Error in ${operation}: ${message}`,
   'error.critical': ({ message }) => `CRITICAL ERROR: ${message}`,
 };

@@ -18,19 +18,23 @@ export function meaningReader(exposeDetails: ExposeDetails, translate: Translate
   const known = new WeakMap<object, ModelError>();
 
   return (error: unknown): ModelError => {
-    const seen = isObject(error) ? known.get(error) : undefined;
-    if (seen !== undefined) return seen;
     if (attempted(() => ModelError.isInstance(error)) === true) return error as ModelError;
-    const meant =
+    const meant = (isObject(error) ? known.get(error) : undefined) ?? meaning(error);
+    if (isObject(error)) known.set(error, meant);
+    // What happened to the call that has just ended: an error may be thrown more than once.
+    const report = attempted(() => callReport(error));
+    if (report !== undefined && !Object.isFrozen(meant)) Object.assign(meant, report);
+    return meant;
+  };
+
+  function meaning(error: unknown): ModelError {
+    return (
       attempted(() => translate?.(error)) ??
       attempted(() => aggregated(error)) ??
       attempted(() => frameworkError(error)) ??
-      unexpected(error, exposeDetails);
-    const report = attempted(() => callReport(error));
-    if (report !== undefined && meant.attempts === undefined) Object.assign(meant, report);
-    if (isObject(error)) known.set(error, meant);
-    return meant;
-  };
+      unexpected(error, exposeDetails)
+    );
+  }
 }
 
 /**
