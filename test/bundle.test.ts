@@ -86,18 +86,18 @@ test('`ripstop`, chutes and the Web adapters bundle for a browser without a trac
   expect(code).not.toMatch(/(?:from|import|require)\s*\(?\s*['"]node:/);
   const scope = createContext({ ...web });
   runInContext(code, scope);
-  const { answer, route, own, hono } = runInContext('worker', scope) as Worker;
+  const worker = runInContext('worker', scope) as Worker;
   const post = (path: string, body: unknown): Request =>
     new Request(`http://127.0.0.1${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-correlation-id': 'abc' },
       body: JSON.stringify(body),
     });
-  expect(await (await answer(post('/double', { number: 21 }))).json()).toEqual({ doubled: 42 });
-  expect(await (await answer(post('/context', {}))).json()).toEqual({ id: 'abc' });
-  expect(await (await answer(post('/tries', {}))).json()).toEqual({ tries: 2 });
-  expect(await (await answer(new Request('http://127.0.0.1/words'))).text()).toContain('data: {"word":"one"}');
-  expect((await route.POST(post('/nothing', {}))).status).toBe(404);
-  const refused = await own(post('/', {}));
-  expect([refused.status, refused.headers.get('x-correlation-id'), hono]).toEqual([429, 'abc', 'function']);
+  expect(await (await worker.answer(post('/double', { number: 21 }))).json()).toEqual({ doubled: 42 });
+  expect(await (await worker.answer(post('/context', {}))).json()).toEqual({ id: 'abc' });
+  expect(await (await worker.answer(post('/tries', {}))).json()).toEqual({ tries: 2 });
+  expect(await (await worker.answer(new Request('http://127.0.0.1/words'))).text()).toContain('data: {"word":"one"}');
+  expect((await worker.route.POST(post('/nothing', {}))).status).toBe(404);
+  const refused = await worker.own(post('/', {}));
+  expect([refused.status, refused.headers.get('x-correlation-id'), worker.hono]).toEqual([429, 'abc', 'function']);
 });

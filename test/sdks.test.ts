@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createError } from '../packages/ripstop/src/errors/create-error.js';
 import { errorTypes } from '../packages/ripstop/src/errors/error-table.js';
 import type { ErrorType } from '../packages/ripstop/src/errors/error-types.js';
-import { ModelError } from '../packages/ripstop/src/errors/model-error.js';
+import type { ModelError } from '../packages/ripstop/src/errors/model-error.js';
 import { type NodeServer, serve } from '../packages/ripstop/src/serving/adapters/node.js';
 import { createChute } from '../packages/ripstop/src/serving/chute.js';
 import { createErrorHandler } from '../packages/ripstop/src/serving/error-handler.js';

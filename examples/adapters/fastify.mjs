@@ -15,10 +15,15 @@ app.get('/own', async () => {
 });
 
 const url = await app.listen({ port: 0, host: '127.0.0.1' });
-const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"Mia"}' };
-for (const [path, init] of [['/ai/greet', post], ['/own'], ['/nothing']]) {
-  const response = await fetch(url + path, { ...init, headers: { ...init?.headers, 'x-correlation-id': 'abc' } });
+await ask('/ai/greet', { name: 'Mia' });
+await ask('/own');
+await ask('/nothing');
+await app.close();
+
+async function ask(path, body) {
+  const headers = { 'content-type': 'application/json', 'x-correlation-id': 'abc' };
+  const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+  const response = await fetch(`${url}${path}`, { headers, ...sent });
   const { greeting, error_type, correlation_id } = await response.json();
   console.log(response.status, response.headers.get('x-correlation-id'), greeting ?? error_type, correlation_id ?? '');
 }
-await app.close();

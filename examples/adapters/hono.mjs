@@ -1,4 +1,5 @@
 // Hono: a chute in the app, and Ripstop's answers to the errors of the app's own routes.
+import { once } from 'node:events';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { RateLimitError } from 'ripstop';
@@ -17,19 +18,19 @@ app.get('/own', () => {
   throw new RateLimitError('One question a second, please', { retryAfterMs: 1_000 });
 });
 
-const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, async ({ port }) => {
-  const url = `http://127.0.0.1:${port}`;
-  const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"Mia"}' };
-  for (const [path, init] of [['/ai/greet', post], ['/own'], ['/nothing']]) {
-    const response = await fetch(url + path, { ...init, headers: { ...init?.headers, 'x-correlation-id': 'abc' } });
-    const { greeting, error_type, correlation_id } = await response.json();
-    console.log(
-      response.status,
-      response.headers.get('x-correlation-id'),
-      greeting ?? error_type,
-      correlation_id ?? '',
-    );
-  }
-  server.close();
-  server.closeAllConnections();
-});
+const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
+await once(server, 'listening');
+const url = `http://127.0.0.1:${server.address().port}`;
+await ask('/ai/greet', { name: 'Mia' });
+await ask('/own');
+await ask('/nothing');
+server.close();
+server.closeAllConnections();
+
+async function ask(path, body) {
+  const headers = { 'content-type': 'application/json', 'x-correlation-id': 'abc' };
+  const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+  const response = await fetch(`${url}${path}`, { headers, ...sent });
+  const { greeting, error_type, correlation_id } = await response.json();
+  console.log(response.status, response.headers.get('x-correlation-id'), greeting ?? error_type, correlation_id ?? '');
+}
