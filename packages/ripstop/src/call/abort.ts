@@ -1,17 +1,17 @@
 /** Settling and sleeping under an abort. */
 import type { Abandoned, CallContext, CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
-import type { Clock, Timer } from './runtime.js';
+import type { Clock } from './runtime.js';
 import { discard, isStream, watchStream } from './stream.js';
 
 /**
  * The outcome of an attempt, or the reason of its abort if that comes first; an outcome that comes later is dropped,
- * never unhandled. `limit` is cancelled, and the attempt stops listening, when it has settled. A stream is an attempt
- * that goes on: its limit and its signal live until it ends (T5).
+ * never unhandled. The attempt is released when it has settled. A stream is an attempt that goes on: its limit and its
+ * signal live until it ends (T5).
  */
-export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope, limit?: Timer): Promise<T> {
+export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope): Promise<T> {
   const settled = new Promise<T>(captureSettlers);
-  const settling = new Settling(attempt, limit, resolveLatest, rejectLatest);
+  const settling = new Settling(attempt, resolveLatest, rejectLatest);
   attempt.abandonOnAbort(settling);
   outcome.then(
     (value) => settling.completed(value),
@@ -32,18 +32,11 @@ function captureSettlers(resolve: (value: never) => void, reject: (reason: unkno
 /** An attempt that has neither settled nor been given up. */
 class Settling implements Abandoned {
   declare private readonly attempt: CallScope;
-  declare private readonly limit: Timer | undefined;
   declare private readonly resolve: (value: unknown) => void;
   declare private readonly reject: (reason: unknown) => void;
 
-  constructor(
-    attempt: CallScope,
-    limit: Timer | undefined,
-    resolve: typeof resolveLatest,
-    reject: typeof rejectLatest,
-  ) {
+  constructor(attempt: CallScope, resolve: typeof resolveLatest, reject: typeof rejectLatest) {
     this.attempt = attempt;
-    this.limit = limit;
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -52,7 +45,7 @@ class Settling implements Abandoned {
     const { attempt } = this;
     const opened = isStream(value);
     if (opened && !attempt.aborted) return this.begin(value);
-    this.end();
+    this.attempt.release();
     if (opened || tooLate(attempt)) {
       discard(value);
       this.reject(attempt.reason);
@@ -62,25 +55,17 @@ class Settling implements Abandoned {
   }
 
   private begin(stream: AsyncIterable<unknown> & object): void {
-    this.resolve(watchStream(stream, { attempt: this.attempt, ended: () => this.end() }));
+    this.resolve(watchStream(stream, { attempt: this.attempt, ended: () => this.attempt.release() }));
   }
 
   /** Whatever an aborted attempt throws, its end was the abort (G3, T3). */
   failed(error: unknown): void {
-    this.end();
+    this.attempt.release();
     this.reject(this.attempt.aborted ? this.attempt.reason : error);
   }
 
   abandon(reason: unknown): void {
-    afterCompletedOutcomes(this.attempt, () => {
-      this.limit?.cancel();
-      this.reject(reason);
-    });
-  }
-
-  private end(): void {
-    this.limit?.cancel();
-    this.attempt.release();
+    afterCompletedOutcomes(this.attempt, () => this.reject(reason));
   }
 }
 

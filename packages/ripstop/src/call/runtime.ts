@@ -1,5 +1,5 @@
 /** Clock and chance. This is the only file that touches the real ones; everything else is handed a Runtime. */
-import { bound, inside } from './async-storage.js';
+import { bound, inside, surroundings } from './async-storage.js';
 import { createEvents, type Events } from './events.js';
 
 /** Where time comes from. */
@@ -47,8 +47,8 @@ const lanes = new Map<number, Lane>();
 class Lane {
   private readonly delayMs: number;
   private handle: NodeJS.Timeout;
-  private head: LaneTimer | undefined = undefined;
-  private tail: LaneTimer | undefined = undefined;
+  private head: Timed | undefined = undefined;
+  private tail: Timed | undefined = undefined;
 
   constructor(delayMs: number) {
     this.delayMs = delayMs;
@@ -56,70 +56,95 @@ class Lane {
     this.handle = inside(undefined, () => setTimeout(() => this.fire(), delayMs));
   }
 
-  add(action: () => void): Timer {
-    const timer = new LaneTimer(this, Math.ceil(performance.now() + this.delayMs), bound(action), this.tail);
+  add(timed: Timed): void {
+    timed.lane = this;
+    timed.at = Math.ceil(performance.now() + this.delayMs);
+    timed.previous = this.tail;
     if (this.tail === undefined) {
-      this.head = timer;
+      this.head = timed;
       this.handle.ref?.();
     } else {
-      this.tail.next = timer;
+      this.tail.next = timed;
     }
-    this.tail = timer;
-    return timer;
+    this.tail = timed;
   }
 
-  remove(timer: LaneTimer): void {
-    if (timer.previous === undefined) this.head = timer.next;
-    else timer.previous.next = timer.next;
-    if (timer.next === undefined) this.tail = timer.previous;
-    else timer.next.previous = timer.previous;
+  remove(timed: Timed): void {
+    if (timed.previous === undefined) this.head = timed.next;
+    else timed.previous.next = timed.next;
+    if (timed.next === undefined) this.tail = timed.previous;
+    else timed.next.previous = timed.previous;
     if (this.head === undefined) this.handle.unref?.();
   }
 
   private fire(): void {
     const now = performance.now();
     // setTimeout keeps whole milliseconds, so the last fraction counts as over.
-    while (this.head !== undefined && this.head.at <= now + 1) this.head.fire();
+    for (let first = this.head; first !== undefined && first.at <= now + 1; first = this.head) {
+      stopTimer(first);
+      // Apart from the others, which a throw must not hold up; until then one of them may still cancel this one.
+      queueMicrotask(() => first.due());
+    }
     if (this.head === undefined) lanes.delete(this.delayMs);
     else this.handle = setTimeout(() => this.fire(), this.head.at - now);
   }
 }
 
-class LaneTimer implements Timer {
-  previous: LaneTimer | undefined;
-  next: LaneTimer | undefined = undefined;
-  readonly at: number;
-  /** Until it fires or is cancelled. */
-  private lane: Lane | undefined;
+/**
+ * What is due at a time, and its own entry in a lane: a call that is limited allocates no timer beside itself.
+ * All but `due` is the lane's.
+ */
+export interface Timed {
+  lane: { remove(timed: Timed): void } | undefined;
+  at: number;
+  previous: Timed | undefined;
+  next: Timed | undefined;
+  /** May come after `stopTimer`, where both fall into one step. */
+  due(): void;
+}
+
+/** As `clock.after(ms, () => timed.due())`. */
+export function startTimer(timed: Timed, ms: number, clock: Clock): void {
+  const lane = clock === systemClock && surroundings() === undefined ? laneOf(ms) : undefined;
+  if (lane !== undefined) return lane.add(timed);
+  const timer = clock.after(ms, () => timed.due());
+  timed.lane = { remove: () => timer.cancel() };
+}
+
+/** Idempotent. */
+export function stopTimer(timed: Timed): void {
+  const { lane } = timed;
+  timed.lane = undefined;
+  lane?.remove(timed);
+}
+
+class LaneTimer implements Timer, Timed {
+  lane: Timed['lane'] = undefined;
+  at = 0;
+  previous: Timed | undefined = undefined;
+  next: Timed | undefined = undefined;
   private action: (() => void) | undefined;
 
-  constructor(lane: Lane, at: number, action: () => void, previous: LaneTimer | undefined) {
-    this.lane = lane;
-    this.at = at;
-    this.action = action;
-    this.previous = previous;
+  constructor(lane: Lane, action: () => void) {
+    this.action = bound(action);
+    lane.add(this);
+  }
+
+  due(): void {
+    this.action?.();
   }
 
   cancel(): void {
     this.action = undefined;
-    this.leave();
-  }
-
-  fire(): void {
-    this.leave();
-    // Apart from the others, which a throw must not hold up; until then one of them may still cancel this one.
-    queueMicrotask(() => this.action?.());
-  }
-
-  private leave(): void {
-    this.lane?.remove(this);
-    this.lane = undefined;
+    stopTimer(this);
   }
 }
 
+/** Only whole delays are likely to be limits that many calls share; a backoff with jitter never comes again. */
 function laneOf(delayMs: number): Lane | undefined {
   let lane = lanes.get(delayMs);
-  if (lane === undefined && lanes.size < maxLanes) {
+  const shared = Number.isInteger(delayMs) && delayMs > 0 && delayMs <= longestTimeoutMs;
+  if (lane === undefined && shared && lanes.size < maxLanes) {
     lane = new Lane(delayMs);
     lanes.set(delayMs, lane);
   }
@@ -136,6 +161,12 @@ function chained(ms: number, action: () => void): Timer {
   return { cancel: () => clearTimeout(handle) };
 }
 
+/** A timeout of nothing takes a whole millisecond. */
+function soon(action: () => void): Timer {
+  const handle = setImmediate(action);
+  return { cancel: () => clearImmediate(handle) };
+}
+
 const neverFires: Timer = { cancel: () => undefined };
 
 const systemClock: Clock = {
@@ -143,9 +174,9 @@ const systemClock: Clock = {
   date: () => new Date(),
   after(ms, action) {
     if (ms === Number.POSITIVE_INFINITY) return neverFires;
-    // Only whole delays are likely to be limits that many calls share; a backoff with jitter never comes again.
-    if (Number.isInteger(ms) && ms > 0 && ms <= longestTimeoutMs) return laneOf(ms)?.add(action) ?? chained(ms, action);
-    return chained(ms, action);
+    if (ms === 0 && typeof setImmediate === 'function') return soon(action);
+    const lane = laneOf(ms);
+    return lane === undefined ? chained(ms, action) : new LaneTimer(lane, action);
   },
 };
 

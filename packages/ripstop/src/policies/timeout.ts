@@ -1,9 +1,8 @@
 import { settleOrAbort } from '../call/abort.js';
-import { abortable, type CallContext } from '../call/call.js';
-import { expire } from '../call/completed-first.js';
+import type { CallContext } from '../call/call.js';
+import { LimitedAttempt } from '../call/limited-attempt.js';
 import { assertPositive, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
-import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type Policy, policy } from './policy.js';
 
 /**
@@ -33,15 +32,9 @@ export function timeout(options: TimeoutOptions = {}, runtime: Runtime = systemR
   return policy(
     'timeout',
     (next, context) => {
-      const attempt = abortable(context); // its AbortController is made on first read
-      if (endsSooner(context)) return settleOrAbort(next(attempt), attempt);
-      const timer = clock.after(limitMs, () => {
-        expire(attempt, () => {
-          context.emit({ type: 'timeout.expired', limitMs });
-          return new InferenceTimeoutError(limitMs, { details: { phase: 'attempt' } });
-        });
-      });
-      return settleOrAbort(next(attempt), attempt, timer);
+      const attempt = new LimitedAttempt(context, limitMs); // its AbortController is made on first read
+      if (!endsSooner(context)) attempt.start(clock);
+      return settleOrAbort(next(attempt), attempt);
     },
     runtime,
   );
