@@ -3,6 +3,7 @@ import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { settleOrAbort, sleep } from './abort.js';
 import { abortable } from './call.js';
 import { expire } from './completed-first.js';
+import { LimitedAttempt } from './limited-attempt.js';
 import { createContext } from './root-scope.js';
 
 const never = new Promise<never>(() => undefined);
@@ -31,15 +32,13 @@ async function unhandledDuring(work: () => Promise<unknown>): Promise<unknown[]>
 }
 
 describe('settling under an abort', () => {
-  test('an outcome passes through, and its limit is cancelled', async () => {
+  test('an outcome passes through, and the timer of a limited attempt is stopped', async () => {
     const { clock } = virtualRuntime();
     const error = new Error('its own');
     const limited = (outcome: Promise<unknown>): Promise<unknown> => {
-      return settleOrAbort(
-        outcome,
-        abortable(createContext()),
-        clock.after(1_000, () => undefined),
-      );
+      const attempt = new LimitedAttempt(createContext(), 1_000);
+      attempt.start(clock);
+      return settleOrAbort(outcome, attempt);
     };
     expect(await limited(Promise.resolve(7))).toBe(7);
     expect(await caught(limited(Promise.reject(error)))).toBe(error);
@@ -147,11 +146,9 @@ describe('a stream as an outcome', () => {
 
   test('T5: its limit lives until it ends', async () => {
     const { clock } = virtualRuntime();
-    const stream = await settleOrAbort(
-      Promise.resolve(words()),
-      abortable(createContext()),
-      clock.after(1_000, () => undefined),
-    );
+    const attempt = new LimitedAttempt(createContext(), 1_000);
+    attempt.start(clock);
+    const stream = await settleOrAbort(Promise.resolve(words()), attempt);
     expect(clock.pending).toBe(1);
     const heard: string[] = [];
     for await (const word of stream) heard.push(word);

@@ -1,6 +1,6 @@
 /** Settling and sleeping under an abort. */
-import type { Abandoned, CallContext, CallScope } from './call.js';
-import { afterCompletedOutcomes, tooLate } from './completed-first.js';
+import type { Attempt, CallContext } from './call.js';
+import { tooLate } from './completed-first.js';
 import type { Clock } from './runtime.js';
 import { discard, isStream, watchStream } from './stream.js';
 
@@ -9,13 +9,12 @@ import { discard, isStream, watchStream } from './stream.js';
  * never unhandled. The attempt is released when it has settled. A stream is an attempt that goes on: its limit and its
  * signal live until it ends (T5).
  */
-export function settleOrAbort<T>(outcome: Promise<T>, attempt: CallScope): Promise<T> {
+export function settleOrAbort<T>(outcome: Promise<T>, attempt: Attempt): Promise<T> {
   const settled = new Promise<T>(captureSettlers);
-  const settling = new Settling(attempt, resolveLatest, rejectLatest);
-  attempt.abandonOnAbort(settling);
+  attempt.settleBy(resolveLatest, rejectLatest);
   outcome.then(
-    (value) => settling.completed(value),
-    (error: unknown) => settling.failed(error),
+    (value) => completed(attempt, value),
+    (error: unknown) => failed(attempt, error),
   );
   return settled;
 }
@@ -29,44 +28,26 @@ function captureSettlers(resolve: (value: never) => void, reject: (reason: unkno
   rejectLatest = reject;
 }
 
-/** An attempt that has neither settled nor been given up. */
-class Settling implements Abandoned {
-  declare private readonly attempt: CallScope;
-  declare private readonly resolve: (value: unknown) => void;
-  declare private readonly reject: (reason: unknown) => void;
-
-  constructor(attempt: CallScope, resolve: typeof resolveLatest, reject: typeof rejectLatest) {
-    this.attempt = attempt;
-    this.resolve = resolve;
-    this.reject = reject;
+function completed(attempt: Attempt, value: unknown): void {
+  const opened = isStream(value);
+  if (opened && !attempt.aborted) return begin(attempt, value);
+  attempt.release();
+  if (opened || tooLate(attempt)) {
+    discard(value);
+    attempt.reject?.(attempt.reason);
+  } else {
+    attempt.resolve?.(value);
   }
+}
 
-  completed(value: unknown): void {
-    const { attempt } = this;
-    const opened = isStream(value);
-    if (opened && !attempt.aborted) return this.begin(value);
-    this.attempt.release();
-    if (opened || tooLate(attempt)) {
-      discard(value);
-      this.reject(attempt.reason);
-    } else {
-      this.resolve(value);
-    }
-  }
+function begin(attempt: Attempt, stream: AsyncIterable<unknown> & object): void {
+  attempt.resolve?.(watchStream(stream, { attempt, ended: () => attempt.release() }));
+}
 
-  private begin(stream: AsyncIterable<unknown> & object): void {
-    this.resolve(watchStream(stream, { attempt: this.attempt, ended: () => this.attempt.release() }));
-  }
-
-  /** Whatever an aborted attempt throws, its end was the abort (G3, T3). */
-  failed(error: unknown): void {
-    this.attempt.release();
-    this.reject(this.attempt.aborted ? this.attempt.reason : error);
-  }
-
-  abandon(reason: unknown): void {
-    afterCompletedOutcomes(this.attempt, () => this.reject(reason));
-  }
+/** Whatever an aborted attempt throws, its end was the abort (G3, T3). */
+function failed(attempt: Attempt, error: unknown): void {
+  attempt.release();
+  attempt.reject?.(attempt.aborted ? attempt.reason : error);
 }
 
 /** Waits. Rejects with the reason as soon as the call is aborted. */

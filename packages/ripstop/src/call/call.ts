@@ -1,6 +1,7 @@
 import type { CallerSignal } from './caller-signal.js';
+import { afterCompletedOutcomes } from './completed-first.js';
 import type { CallEvent } from './events.js';
-import type { Runtime } from './runtime.js';
+import { type Runtime, systemRuntime } from './runtime.js';
 
 /** The work itself: what the caller asked for, or one layer of it. */
 export type Call<T> = (context: CallContext) => T | PromiseLike<T>;
@@ -56,11 +57,6 @@ export interface ContextOptions {
 /** What is told of an abort. */
 export type AbortListener = (reason: unknown) => void;
 
-/** What ends an outcome that nobody needs to wait for any longer (`settleOrAbort`). */
-export interface Abandoned {
-  abandon(reason: unknown): void;
-}
-
 /** What a node keeps once somebody wants news of an abort, or has aborted it. */
 interface News {
   readonly listeners: AbortListener[];
@@ -78,27 +74,25 @@ interface News {
  * Several are made for every call, so a node holds only what is its own and looks the rest up above.
  */
 export class CallScope implements CallContext {
-  declare readonly runtime: Runtime;
   declare protected readonly parent: CallScope | undefined;
-  /** Does a retry repeat what runs in this context? */
-  declare retrying: boolean;
-  declare private readonly ownAttempt: number | undefined;
+  /** The mark of the retry that repeats what runs in this context. */
+  declare retrying: object | undefined;
   declare private news: News | undefined;
-  declare private outcome: Abandoned | undefined;
   declare private released: boolean;
 
-  constructor(runtime: Runtime, parent: CallScope | undefined, attempt?: number) {
-    this.runtime = runtime;
+  constructor(parent: CallScope | undefined) {
     this.parent = parent;
-    this.retrying = false;
-    this.ownAttempt = attempt;
+    this.retrying = undefined;
     this.news = undefined;
-    this.outcome = undefined;
     this.released = false;
   }
 
+  get runtime(): Runtime {
+    return this.parent?.runtime ?? systemRuntime;
+  }
+
   get attempt(): number {
-    return this.ownAttempt ?? this.parent?.attempt ?? 1;
+    return this.parent?.attempt ?? 1;
   }
 
   get deadline(): number {
@@ -134,7 +128,7 @@ export class CallScope implements CallContext {
 
   /** Does a retry, here or above, repeat all that runs here (RT10)? */
   get retried(): boolean {
-    return this.retrying || this.parent?.retried === true;
+    return this.retrying !== undefined || this.parent?.retried === true;
   }
 
   get signal(): AbortSignal {
@@ -185,13 +179,6 @@ export class CallScope implements CallContext {
     this.linkUp(news);
   }
 
-  /** Has `outcome` abandoned by an abort of this call, which never happens twice. Costs no listener where none comes from above. */
-  abandonOnAbort(outcome: Abandoned): void {
-    if (this.aborted) return outcome.abandon(this.reason);
-    this.outcome = outcome;
-    if (this.informed) this.linkUp(this.subscribed());
-  }
-
   /** Aborts this call and everything below it. The first reason stays. */
   abort(reason: unknown): void {
     const news = this.subscribed();
@@ -200,7 +187,7 @@ export class CallScope implements CallContext {
     const told = news.abortion.reason;
     this.release();
     news.controller?.abort(told);
-    this.outcome?.abandon(told);
+    this.abandon(told);
     for (const listener of news.listeners.splice(0)) this.tell(listener, told);
   }
 
@@ -233,15 +220,23 @@ export class CallScope implements CallContext {
     if (news === undefined) return;
     const index = news.listeners.indexOf(listener);
     if (index >= 0) news.listeners.splice(index, 1);
-    if (news.listeners.length === 0 && news.controller === undefined && this.outcome === undefined) this.unlink();
+    if (!this.attentive) this.unlink();
   }
 
-  private subscribed(): News {
+  /** Ends what stands for the outcome. */
+  protected abandon(_reason: unknown): void {}
+
+  /** Does anybody here wait for news from above? */
+  protected get attentive(): boolean {
+    return this.news !== undefined && (this.news.listeners.length > 0 || this.news.controller !== undefined);
+  }
+
+  protected subscribed(): News {
     this.news ??= { listeners: [] };
     return this.news;
   }
 
-  private linkUp(news: News): void {
+  protected linkUp(news: News): void {
     if (news.link !== undefined || !this.informed) return;
     news.link = (reason) => this.abort(reason);
     this.subscribe(news.link);
@@ -267,11 +262,54 @@ export class CallScope implements CallContext {
 // Contexts are made here, in root-scope.ts and in shared-scope.ts only, so every CallContext is a CallScope.
 
 /** A part of `context` that can be aborted by itself: one attempt under a limit. */
-export function abortable(context: CallContext): CallScope {
-  return new CallScope(context.runtime, context as CallScope);
+export function abortable(context: CallContext): Attempt {
+  return new Attempt(context as CallScope);
+}
+
+/** A part of a call whose outcome an abort ends. */
+export class Attempt extends CallScope {
+  /** Settle the promise that stands for it (`settleOrAbort`), where there is one. */
+  declare resolve: ((value: unknown) => void) | undefined;
+  declare reject: ((reason: unknown) => void) | undefined;
+
+  constructor(parent: CallScope) {
+    super(parent);
+    this.resolve = undefined;
+    this.reject = undefined;
+  }
+
+  /** From now on an abort rejects the promise. That takes a listener only where one can come from above. */
+  settleBy(resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+    this.resolve = resolve;
+    this.reject = reject;
+    if (this.aborted) this.abandon(this.reason);
+    else if (this.informed) this.linkUp(this.subscribed());
+  }
+
+  protected override abandon(reason: unknown): void {
+    const { reject } = this;
+    if (reject !== undefined) afterCompletedOutcomes(this.depth, () => reject(reason));
+  }
+
+  protected override get attentive(): boolean {
+    return this.reject !== undefined || super.attentive;
+  }
+}
+
+class NumberedAttempt extends Attempt {
+  declare private readonly number: number;
+
+  constructor(parent: CallScope, number: number) {
+    super(parent);
+    this.number = number;
+  }
+
+  override get attempt(): number {
+    return this.number;
+  }
 }
 
 /** The context of attempt number `attempt`. */
-export function nextAttempt(context: CallContext, attempt: number): CallScope {
-  return new CallScope(context.runtime, context as CallScope, attempt);
+export function nextAttempt(context: CallContext, attempt: number): Attempt {
+  return new NumberedAttempt(context as CallScope, attempt);
 }

@@ -1,10 +1,10 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
-import { type CallContext, CallScope } from './call.js';
+import { Attempt, type CallContext, type CallScope } from './call.js';
 import { expire } from './completed-first.js';
 import { type Clock, startTimer, stopTimer, type Timed } from './runtime.js';
 
 /** An attempt that is aborted when its time is up: scope and timer in one object. */
-export class LimitedAttempt extends CallScope implements Timed {
+export class LimitedAttempt extends Attempt implements Timed {
   declare lane: Timed['lane'];
   declare at: number;
   declare previous: Timed | undefined;
@@ -12,7 +12,7 @@ export class LimitedAttempt extends CallScope implements Timed {
   declare private readonly limitMs: number;
 
   constructor(context: CallContext, limitMs: number) {
-    super(context.runtime, context as CallScope);
+    super(context as CallScope);
     this.lane = undefined;
     this.at = 0;
     this.previous = undefined;

@@ -1,5 +1,5 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
-import { type AbortListener, type Call, CallScope, type ContextOptions } from './call.js';
+import { type AbortListener, Attempt, type Call, CallScope, type ContextOptions } from './call.js';
 import { listen, stopListening } from './caller-signal.js';
 import { expire } from './completed-first.js';
 import { newCorrelationId } from './correlation-id.js';
@@ -22,12 +22,14 @@ interface Extras {
 
 /** The top of a tree: one call of the caller's, which may be a part of another. */
 export class RootScope extends CallScope {
+  declare private readonly own: Runtime;
   declare private readonly options: ContextOptions;
   declare private extras: Extras | undefined;
   declare private work: Call<unknown> | undefined;
 
   constructor(runtime: Runtime, options: ContextOptions = noOptions) {
-    super(runtime, options.context as CallScope | undefined);
+    super(options.context as CallScope | undefined);
+    this.own = runtime;
     this.options = options;
     this.extras = undefined;
     this.work = undefined;
@@ -40,6 +42,10 @@ export class RootScope extends CallScope {
         expire(this, () => new InferenceTimeoutError(deadlineMs, { details: { phase: 'total' } }));
       }),
     };
+  }
+
+  override get runtime(): Runtime {
+    return this.own;
   }
 
   override get deadline(): number {
@@ -131,6 +137,18 @@ export class RootScope extends CallScope {
   private get more(): Extras {
     this.extras ??= {};
     return this.extras;
+  }
+}
+
+/** What stands for the outcome of a whole call: when it is released, so is the call. */
+export function wholeAttempt(whole: CallScope): Attempt {
+  return new WholeAttempt(whole);
+}
+
+class WholeAttempt extends Attempt {
+  override release(): void {
+    super.release();
+    this.parent?.release();
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Call, type CallContext, CallScope } from './call.js';
 import type { CallEvent } from './events.js';
+import type { Runtime } from './runtime.js';
 
 /** One who waits for a shared call. */
 export interface Sharer {
@@ -16,7 +17,7 @@ export class SharedScope extends CallScope {
   private abandoned = false;
 
   constructor(founder: CallContext) {
-    super(founder.runtime, undefined, founder.attempt);
+    super(undefined);
     this.founder = founder as CallScope;
   }
 
@@ -29,6 +30,14 @@ export class SharedScope extends CallScope {
     let latest = Number.NEGATIVE_INFINITY;
     for (const { context } of this.sharers) latest = Math.max(latest, context.deadline);
     return this.sharers.size === 0 ? this.founder.deadline : latest;
+  }
+
+  override get runtime(): Runtime {
+    return this.founder.runtime;
+  }
+
+  override get attempt(): number {
+    return this.founder.attempt;
   }
 
   override get key(): string | undefined {

@@ -180,7 +180,7 @@ async function orAbort<T>(advance: () => Promise<T>, attempt: CallScope | undefi
   const advancing = Promise.resolve(advance());
   return new Promise<T>((resolve, reject) => {
     const stopListening = attempt.onAbort((reason) => {
-      afterCompletedOutcomes(attempt, () => reject(reason));
+      afterCompletedOutcomes(attempt.depth, () => reject(reason));
     });
     advancing.then(
       (result) => {

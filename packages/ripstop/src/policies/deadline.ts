@@ -1,7 +1,7 @@
 import { settleOrAbort } from '../call/abort.js';
 import type { CallContext } from '../call/call.js';
 import { assertPositive, type Defaults, withDefaults } from '../call/options.js';
-import { RootScope } from '../call/root-scope.js';
+import { RootScope, wholeAttempt } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { endedByAbort, type Policy, policy } from './policy.js';
 
@@ -37,7 +37,7 @@ export function deadline(options: DeadlineOptions = {}, runtime: Runtime = syste
       const whole = new RootScope(runtime, { context, deadlineMs: limitMs });
       if (whole.callee !== undefined) whole.callee = endedByAbort(whole.callee);
       whole.listen(() => reportExpiry(context));
-      return settleOrAbort(next(whole), whole);
+      return settleOrAbort(next(whole), wholeAttempt(whole));
     },
     runtime,
   );

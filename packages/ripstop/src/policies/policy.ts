@@ -80,13 +80,16 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
     [layersOf]: runs,
     name,
     runtime,
-    run: (next, context) => link(runs, guarded(next))(context),
+    run(next, context) {
+      const scope = context as CallScope;
+      const { retrying } = scope;
+      const outcome = link(runs, guarded(next))(scope);
+      // What is run in it afterwards is not inside this.
+      return scope.retrying === retrying ? outcome : outcome.finally(() => (scope.retrying = retrying));
+    },
     execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T> {
-      try {
-        return start(chain as Next<T>, fn, new RootScope(runtime, options));
-      } catch (badOption) {
-        return Promise.reject(badOption);
-      }
+      if (options !== undefined) return startWith(options, chain as Next<T>, fn, runtime);
+      return start(chain as Next<T>, fn, new RootScope(runtime));
     },
     wrap(fn) {
       const wrapped: ReturnType<typeof self.wrap<typeof fn>> = function (...args) {
@@ -101,6 +104,15 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
     },
   };
   return self;
+}
+
+/** Apart, since what is made inside a `try` costs more bytes (V8 11). */
+function startWith<T>(options: ExecuteOptions, chain: Next<T>, fn: Call<T>, runtime: Runtime): Promise<T> {
+  try {
+    return start(chain, fn, new RootScope(runtime, options));
+  } catch (badOption) {
+    return Promise.reject(badOption);
+  }
 }
 
 function start<T>(chain: Next<T>, fn: Call<T>, scope: RootScope): Promise<T> {

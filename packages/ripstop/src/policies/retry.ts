@@ -6,7 +6,7 @@ import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { discard } from '../call/stream.js';
 import type { AttemptReport, StopReason } from '../errors/model-error.js';
 import { remember } from './parts/attempt-history.js';
-import { isRetried, runAttempt } from './parts/attempt-storage.js';
+import { isFollowed, isRetried, runAttempt } from './parts/attempt-storage.js';
 import { type BackoffOptions, backoffDefaults, exponentialBackoff } from './parts/backoff.js';
 import { creditSuccess, type RetryBudget } from './parts/retry-budget.js';
 import { isSpent } from './parts/spent-input.js';
@@ -82,6 +82,11 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     return delayMs;
   }
 
+  /** Whole milliseconds, since a fraction kept for every call would be one more object. */
+  function now(): number {
+    return Math.floor(clock.now());
+  }
+
   async function recover<T>(next: Next<T>, context: CallScope, first: unknown, startedAt: number): Promise<T> {
     let error = first;
     let failed = context; // the attempt that threw it
@@ -94,7 +99,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
       const sentBack = error instanceof SentBack ? error : undefined;
       // A caller who left is the end of an attempt, whatever it throws because of that (G3).
       const errorType = context.cancelled ? 'cancelled' : sentBack ? 'invalid_response' : typeOf(error);
-      remember(history, error, errorType, clock.now() - began);
+      remember(history, error, errorType, now() - began);
       const wanted = decide(error, attempt, delayMs, failed);
       const decision = typeof wanted === 'number' && payer?.take() === 'denied' ? 'budget' : wanted;
       if (typeof decision === 'string') {
@@ -108,7 +113,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
       failed.emit({ type: 'retry.scheduled', delayMs, errorType });
       if (sentBack) discard(sentBack.result);
       await waitFor(delayMs, context, { error, history, payer });
-      began = clock.now();
+      began = now();
       failed = nextAttempt(context, attempt + 1);
       try {
         const outcome = judged(await runAttempt(next, failed), failed);
@@ -145,27 +150,37 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     return budget === undefined ? result : creditSuccess(result, budget);
   }
 
+  /** A success of the first attempt passes through; only these have something to do with it. */
+  const looksAtResults = whenResult !== undefined || budget !== undefined;
+  /** Told apart from other retries, this one may be run again in a context that it has marked. */
+  const mark = {};
+
   return policy(
     'retry',
     <T>(next: Next<T>, context: CallContext) => {
       let scope = context as CallScope;
-      if (nested === 'once' && isRetried(scope)) return next(scope);
+      if (scope.retrying !== mark && nested === 'once' && isRetried(scope)) return next(scope);
       // Each of two retries in one pipeline has a scope of its own to mark.
-      if (scope.retrying) scope = abortable(scope);
-      const startedAt = clock.now();
-      scope.retrying = attempts > 1;
+      if (scope.retrying !== undefined) scope = abortable(scope);
+      if (attempts > 1) scope.retrying = mark;
+      const startedAt = now();
       const recovered = (error: unknown): Promise<T> => {
-        return recover(next, scope, error, startedAt).finally(() => (scope.retrying = false));
+        return recover(next, scope, error, startedAt).finally(() => (scope.retrying = undefined));
       };
-      return runAttempt(next, scope).then((result) => {
-        const outcome = judged(result, scope);
-        if (outcome instanceof SentBack) return recovered(outcome);
-        scope.retrying = false;
-        return outcome;
-      }, recovered);
+      const outcome = runAttempt(next, scope);
+      return looksAtResults || isFollowed() ? looked(outcome, scope, recovered) : outcome.catch(recovered);
     },
     runtime,
   );
+
+  function looked<T>(outcome: Promise<T>, scope: CallScope, recovered: (error: unknown) => Promise<T>): Promise<T> {
+    return outcome.then((result) => {
+      const verdict = judged(result, scope);
+      if (verdict instanceof SentBack) return recovered(verdict);
+      scope.retrying = undefined;
+      return verdict;
+    }, recovered);
+  }
 }
 
 /** What is known when a wait begins. */

@@ -1,7 +1,7 @@
 /** One request through a chute: route, middlewares, guard, read, validate, handle, answer. */
 import { settleOrAbort } from '../call/abort.js';
 import { abortable } from '../call/call.js';
-import { createContext, type RootScope } from '../call/root-scope.js';
+import { createContext, type RootScope, wholeAttempt } from '../call/root-scope.js';
 import type { Runtime } from '../call/runtime.js';
 import { discardStream, isStream, type StreamEnd, watchStream } from '../call/stream.js';
 import type { ErrorType } from '../errors/error-types.js';
@@ -163,7 +163,7 @@ class RequestRun {
       return isStream(result.body) ? result.body : undefined;
     };
     // Whatever the guard, the body, the schema and the handler do, an abort answers at once; a stream stays under it.
-    const value = await settleOrAbort(work(), scope);
+    const value = await settleOrAbort(work(), wholeAttempt(scope));
     if (inFull !== undefined) return isStream(value) ? { ...inFull, body: value as ResponseBody } : inFull;
     if (isStream(value)) return this.streamed(cord, value[Symbol.asyncIterator]());
     const { status, headers } = reply;

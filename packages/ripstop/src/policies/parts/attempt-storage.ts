@@ -20,6 +20,11 @@ export function detectNestedRetries(): () => void {
   };
 }
 
+/** Are attempts known beyond their first await? */
+export function isFollowed(): boolean {
+  return storage !== undefined;
+}
+
 /** Is this a part of an attempt that a retry repeats, by its own context or by where it is called from? */
 export function isRetried(context: CallScope): boolean {
   return (
@@ -32,14 +37,13 @@ export function runAttempt<T>(next: (attempt: CallScope) => T, attempt: CallScop
   return storage === undefined ? runInSight(next, attempt) : runFollowed(storage, next, attempt);
 }
 
+/** `next` never throws (G12). */
 function runInSight<T>(next: (attempt: CallScope) => T, attempt: CallScope): T {
   const outer = current;
   current = attempt;
-  try {
-    return next(attempt);
-  } finally {
-    current = outer;
-  }
+  const outcome = next(attempt);
+  current = outer;
+  return outcome;
 }
 
 /** Apart, so that only those who asked for it pay for a closure per call. */
