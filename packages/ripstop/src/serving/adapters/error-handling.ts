@@ -35,12 +35,19 @@ interface Visit {
   readonly started: number;
 }
 
-/** Shared by all pieces in a process, since a middleware, an error handler and a mounted chute are made apart. */
-const visits = new WeakMap<object, Visit>();
+/**
+ * What we know of a request stands on the framework's own object for it, since a middleware, an error handler and a
+ * mounted chute are made apart. A `WeakMap` would say the same, and cost the collector more than all else here.
+ */
+const mark = Symbol.for('ripstop.visit');
+
+interface Marked {
+  [mark]?: Visit;
+}
 
 /** The correlation id that a piece of ours gave to a request, by the framework's own object for it. */
 export function knownCorrelationId(key: object): string | undefined {
-  return visits.get(key)?.correlationId;
+  return (key as Marked)[mark]?.correlationId;
 }
 
 /** The error handling of one app. */
@@ -90,10 +97,10 @@ export class AppErrors {
   }
 
   private visit(key: object, headers: RequestHeaders): Visit {
-    const known = visits.get(key);
+    const known = (key as Marked)[mark];
     if (known !== undefined) return known;
     const visit = { correlationId: requestCorrelationId(headers, this.runtime), started: this.runtime.clock.now() };
-    visits.set(key, visit);
+    (key as Marked)[mark] = visit;
     return visit;
   }
 }

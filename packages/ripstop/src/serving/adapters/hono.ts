@@ -27,15 +27,19 @@ export function mount(
 ): (c: Context) => Promise<Response> {
   const answer = fetchAnswerer(handler, options, runtime);
   return (c) => {
+    const { incoming, outgoing } = serverOf(c);
     return answer(c.req.raw, {
       segments: segmentsOf(c.req.matchedRoutes[c.req.routeIndex]?.path ?? '/'),
       correlationId: knownCorrelationId(c),
       headers: headersOf(c),
       readAll: () => c.req.arrayBuffer(),
-      remoteAddress: incoming(c)?.socket?.remoteAddress,
+      remoteAddress: incoming?.socket?.remoteAddress,
+      watch: outgoing && ((left) => void outgoing.once('close', () => outgoing.writableFinished || left())),
     });
   };
 }
+
+const header = 'x-correlation-id';
 
 /**
  * Gives every request its correlation id and its error context, and every answer the header: `app.use(requestContext())`,
@@ -48,13 +52,16 @@ export function requestContext(
   const errors = new AppErrors(options, runtime);
   return async (c, next) => {
     const headers = headersOf(c);
+    const correlationId = errors.begin(c, headers);
+    c.header(header, correlationId);
     try {
       await errors.run(c, headers, next);
     } catch (error) {
       // What is thrown and is no `Error` goes past Hono's own error handling.
       c.res = errorAsResponse(errors.answer(error, describe(c)));
     }
-    c.header('x-correlation-id', errors.begin(c, headers));
+    // A `Response` that the handler made itself has not got it. To set it anew on any other costs a copy of the answer.
+    if (c.res.headers.get(header) !== correlationId) c.header(header, correlationId);
   };
 }
 
@@ -80,20 +87,26 @@ export function correlationIdOf(c: Context): string | undefined {
 
 function describe(c: Context): AppRequest {
   const { method, matchedRoutes } = c.req;
-  const remoteAddress = incoming(c)?.socket?.remoteAddress;
+  const remoteAddress = serverOf(c).incoming?.socket?.remoteAddress;
   return { key: c, method, headers: headersOf(c), route: matchedRoutes.at(-1)?.path, remoteAddress };
 }
 
-interface Incoming {
-  readonly headers: RequestHeaders;
-  readonly socket?: { readonly remoteAddress?: string };
+/** The request and the answer of `node:http` behind them, on `@hono/node-server`: the same facts at a lower price. */
+interface Server {
+  readonly incoming?: {
+    readonly headers: RequestHeaders;
+    readonly socket?: { readonly remoteAddress?: string };
+  };
+  readonly outgoing?: {
+    readonly writableFinished: boolean;
+    once(event: 'close', listener: () => void): unknown;
+  };
 }
 
-/** The request of `node:http` behind it, on `@hono/node-server`. */
-function incoming(c: Context): Incoming | undefined {
-  return (c.env as { readonly incoming?: Incoming } | undefined)?.incoming;
+function serverOf(c: Context): Server {
+  return (c.env as Server | undefined) ?? {};
 }
 
 function headersOf(c: Context): RequestHeaders {
-  return incoming(c)?.headers ?? Object.fromEntries(c.req.raw.headers);
+  return serverOf(c).incoming?.headers ?? Object.fromEntries(c.req.raw.headers);
 }
