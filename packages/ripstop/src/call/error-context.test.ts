@@ -151,6 +151,26 @@ describe('an error that leaves a scope', () => {
     expect(contextOf(error, { correlationId: 'r1' })).toEqual({ correlationId: 'r1' });
   });
 
+  test('through many scopes keeps the facts of the innermost, and through separate ones those nearest to it', async () => {
+    const deep = new Error('x');
+    let work: () => Promise<unknown> = () => operation('innermost', { here: true }, fails(deep));
+    for (let index = 0; index < 40; index += 1) {
+      const inner = work;
+      work = () => run({ index }, inner);
+    }
+    await thrownBy(work);
+    expect(of(deep)).toEqual({ operation: 'innermost', here: true, index: 0 });
+    const apart = new Error('x');
+    await thrownBy(() => run({ who: 'outer', a: 1 }, () => startErrorContext({ who: 'inner', b: 2 }, fails(apart))));
+    expect(of(apart)).toEqual({ who: 'inner', a: 1, b: 2 });
+  });
+
+  test('whose causes go round in a circle is read all the same', () => {
+    const error: Error & { cause?: unknown } = new Error('x');
+    error.cause = error;
+    expect(run({ tenant: 'a' }, () => of(error))).toEqual({ tenant: 'a' });
+  });
+
   test('that cannot be looked at still goes on as it is', async () => {
     const trap = new Proxy(new Error('x'), {
       get: () => {
@@ -277,16 +297,17 @@ describe('work that goes on', () => {
       const set = (id: string): Promise<void> =>
         startErrorContext({ correlationId: id }, () => {
           return new Promise((resolve) => {
-            runtime.clock.after(3, () => resolve(void seen.push(current().correlationId)));
+            runtime.clock.after(7, () => resolve(void seen.push(current().correlationId)));
           });
         });
+      const first = set('a');
       const outside = new Promise<void>((resolve) => {
-        runtime.clock.after(3, () => resolve(void seen.push(current().correlationId)));
+        runtime.clock.after(7, () => resolve(void seen.push(current().correlationId)));
       });
-      const all = Promise.all([set('a'), set('b'), outside, set('c')]);
-      if (runtime !== systemRuntime) await (runtime as ReturnType<typeof virtualRuntime>).clock.advance(3);
+      const all = Promise.all([first, outside, set('b'), set('c')]);
+      if (runtime !== systemRuntime) await (runtime as ReturnType<typeof virtualRuntime>).clock.advance(7);
       await all;
-      expect(seen).toEqual([undefined, 'a', 'b', 'c']);
+      expect(seen).toEqual(['a', undefined, 'b', 'c']);
     }
   });
 

@@ -111,6 +111,8 @@ describe('I18 R16: an error of ours comes back as it was', () => {
     expect(odd).toMatchObject({ errorType: 'validation_error', details: {}, fields: [], message: 'Validation failed' });
     expect([odd.correlationId, odd.retryAfterMs]).toEqual([undefined, undefined]);
     expect(odd.timestamp.getTime()).not.toBeNaN();
+    const long = await parseErrorResponse(createError('rate_limited', { message: 'x'.repeat(9_999) }).getResponse());
+    expect(long.message).toHaveLength(2_000);
   });
 });
 
@@ -195,6 +197,12 @@ describe('the body', () => {
     await letGo;
   });
 
+  test('counts to its limit and no further, also within one piece', async () => {
+    const late = new Response(`${' '.repeat(20)}{"error":{"message":"CUDA out of memory"}}`, { status: 500 });
+    expect((await parseErrorResponse(late.clone(), { maxBytes: 10 })).errorType).toBe('upstream_unavailable');
+    expect((await parseErrorResponse(late)).errorType).toBe('out_of_memory');
+  });
+
   test('that never ends counts as far as it has come by the limit', async () => {
     const runtime = virtualRuntime();
     const response = await answerOf((_, reply) => {
@@ -214,7 +222,9 @@ describe('the body', () => {
       reply.write('{"detail":');
       setTimeout(() => reply.destroy(), 10);
     });
-    expect((await parseErrorResponse(response)).errorType).toBe('rate_limited');
+    const error = await parseErrorResponse(response);
+    expect(error.errorType).toBe('rate_limited');
+    expect(error.cause).toBeInstanceOf(Error);
   });
 
   test('may have been read by somebody else, or be read right now', async () => {

@@ -133,7 +133,7 @@ describe('what is remembered', () => {
     const everything = JSON.stringify([handler.history(), lines, events]);
     expect(everything).not.toContain('canary');
     expect(everything.length).toBeLessThan(10_000);
-    expect(handler.history()[0]?.context).toMatchObject({ operation: 'inference', tenant: 'a', prompt: '[hidden]' });
+    expect(handler.history()[0]?.context).toMatchObject({ tenant: 'a', prompt: '[hidden]' });
   });
 });
 
@@ -162,6 +162,12 @@ describe('the context of an error', () => {
     const error = errorContext.run({ correlationId: 'own' }, () => handler.handle(shared));
     expect(error.correlationId).toBe('own');
     expect(handler.history()[0]?.correlation_id).toBe('own');
+  });
+
+  test('gives the id of the request that an error has left, to whoever asks later', async () => {
+    const error = new OutOfMemoryError();
+    await errorContext.run({ correlationId: 'of-its-request' }, () => failIn('inference', {}, error));
+    expect(setUp().handler.handle(error).correlationId).toBe('of-its-request');
   });
 
   test('D46: is shown to nobody, but for what an allow-list names', async () => {
@@ -232,6 +238,8 @@ describe('several errors in one', () => {
     const { handler } = setUp();
     const both = new AggregateError([new TypeError('x'), new RateLimitError()]);
     expect(handler.handle(both).errorType).toBe('rate_limited');
+    const caused = new AggregateError([new RateLimitError()], 'x', { cause: new OutOfMemoryError() });
+    expect(handler.handle(caused).errorType).toBe('out_of_memory');
     expect(handler.handle(new AggregateError([new TypeError('x')])).errorType).toBe('internal_error');
     expect(handler.handle(new AggregateError([])).errorType).toBe('internal_error');
   });
