@@ -1,20 +1,26 @@
 import type { Runtime } from './runtime.js';
 
-const allowed = /^[A-Za-z0-9._-]{1,128}$/;
+const maxLength = 128;
+/** The length is asked apart: a bounded repetition takes the engine four times as long. */
+const allowed = /^[\w.-]+$/;
 
 /** May an id that came from outside be echoed, logged and forwarded? (D60) */
 export function isCorrelationId(value: unknown): value is string {
-  return typeof value === 'string' && allowed.test(value);
+  return typeof value === 'string' && value.length <= maxLength && allowed.test(value);
 }
+
+const bits24 = 2 ** 24;
 
 /** A UUIDv7 (RFC 9562 §5.7): 48 bits of wall-clock milliseconds, then chance, so that ids sort by time. */
 export function newCorrelationId({ clock, random }: Runtime): string {
-  const time = clock.date().getTime().toString(16).padStart(12, '0').slice(-12);
-  const chance = (bits: number): string => {
-    return Math.floor(random() * 2 ** bits)
-      .toString(16)
-      .padStart(bits / 4, '0');
-  };
-  const variant = (8 + Math.floor(random() * 4)).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${chance(12)}-${variant}${chance(12)}-${chance(24)}${chance(24)}`;
+  const ms = clock.date().getTime();
+  const time = sixDigits(Math.floor(ms / bits24) % bits24) + sixDigits(ms % bits24);
+  const chance = (): string => sixDigits(Math.floor(random() * bits24));
+  const variant = (0x8000 + Math.floor(random() * 0x4000)).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${chance().slice(0, 3)}-${variant}-${chance()}${chance()}`;
+}
+
+/** Hexadecimal. Of small whole numbers the engine writes it quickly, of 48 bits it does not. */
+function sixDigits(number: number): string {
+  return (bits24 + number).toString(16).slice(1);
 }
