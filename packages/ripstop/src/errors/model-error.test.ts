@@ -194,3 +194,13 @@ describe('isInstance', () => {
     expect(RateLimitError.isInstance(error) && error.retryAfterMs).toBe(7);
   });
 });
+
+describe('the stack', () => {
+  test('an error has one, and one made by the thousands has none but its message', () => {
+    const limit = Error.stackTraceLimit;
+    expect(new ModelError('model_overloaded', 'busy').stack).toContain('model-error.test');
+    const rejection = new ModelError('model_overloaded', 'busy', { stack: 'none' });
+    expect(rejection.stack).toMatch(/busy$/);
+    expect(Error.stackTraceLimit).toBe(limit);
+  });
+});

@@ -40,6 +40,11 @@ export interface ModelErrorOptions {
   readonly cause?: unknown;
   /** For our own logs only: never serialised. */
   readonly diagnostics?: unknown;
+  /**
+   * `none` for what is made by the thousands while a service is down: most of the cost of an error is the list of
+   * calls that led to it, which of a rejection tells nothing. Default: `calls`, as every error has it.
+   */
+  readonly stack?: 'calls' | 'none';
 }
 
 /** What a failed field of the input is told: where it stands, and one sentence. Never its value. */
@@ -91,7 +96,10 @@ export class ModelError extends Error {
   declare private readonly statusOverride: number | undefined;
 
   constructor(errorType: ErrorType, message: string, options: ModelErrorOptions = {}) {
+    const { stackTraceLimit } = Error;
+    if (options.stack === 'none') Error.stackTraceLimit = 0;
     super(options.message ?? message, options);
+    if (options.stack === 'none') Error.stackTraceLimit = stackTraceLimit;
     const facts = errorFacts[errorType];
     this.errorType = errorType;
     this.details = options.details ?? {};

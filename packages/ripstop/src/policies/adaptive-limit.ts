@@ -82,6 +82,7 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}, runtime: Runti
     const retryAfterMs = slots.expectedWaitMs;
     context.emit({ type: 'limit.rejected', name, reason });
     return new ModelOverloadedError(`Too many calls at once for ${name}`, {
+      stack: 'none',
       details: { reason, adaptive_limit: name },
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });

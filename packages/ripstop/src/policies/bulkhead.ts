@@ -67,6 +67,7 @@ export function bulkhead(options: BulkheadOptions = {}, runtime: Runtime = syste
     const retryAfterMs = slots.expectedWaitMs;
     context.emit({ type: 'bulkhead.rejected', name, reason });
     return new ModelOverloadedError(`Too many calls at once for ${name}`, {
+      stack: 'none',
       details: { reason, bulkhead: name },
       retryAfterMs,
     });

@@ -117,7 +117,11 @@ export function rateLimit(options: RateLimitOptions = {}, runtime: Runtime = sys
     if (limiter !== undefined) return limiter;
     const retryAfterMs = 1_000;
     context.emit({ type: 'rate_limit.rejected', name, reason: 'queue_full', waitMs: retryAfterMs });
-    throw new RateLimitError(undefined, { details: { reason: 'queue_full', rate_limit: name }, retryAfterMs });
+    throw new RateLimitError(undefined, {
+      stack: 'none',
+      details: { reason: 'queue_full', rate_limit: name },
+      retryAfterMs,
+    });
   }
 
   function attempt<T>(next: Next<T>, context: CallContext, limiter: RateLimiter, reserved: number): Promise<T> {

@@ -74,6 +74,7 @@ export function throttle(options: ThrottleOptions = {}, runtime: Runtime = syste
         window.turnAway();
         context.emit({ type: 'throttle.rejected', rejectRatio: ratio });
         throw new ModelOverloadedError('Too many calls were turned away; this one was not sent', {
+          stack: 'none',
           details: { reason: 'throttled' },
         });
       }

@@ -46,6 +46,8 @@ export interface BreakerMachine {
 /** The states and their transitions. No timers: what has come due is worked out when it is next asked (B7). */
 export function breakerMachine(settings: BreakerSettings, runtime: Runtime): BreakerMachine {
   const { name, trials, leaseMs } = settings;
+  /** Most breakers do not ask how long a call takes, and then nothing is noted of it. */
+  const timesCalls = settings.slowMs !== undefined;
   const clock = steadyClock(runtime.clock);
   const now = (): number => clock.now();
   const cooldown = growingCooldown(settings, runtime.random);
@@ -75,7 +77,7 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
       const [first] = stay.trials.values();
       if (first === undefined || now() < first.leaseEnd) return;
       fail('trial outlasted its lease', first.context, undefined, first.leaseEnd);
-    } else if (stay.kind === 'closed' && stay.override === undefined) {
+    } else if (timesCalls && stay.kind === 'closed' && stay.override === undefined) {
       const reason = tally.overdue();
       if (reason !== undefined) fail(reason, undefined, undefined);
     }
@@ -85,7 +87,7 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
     catchUp();
     if (stay.kind === 'closed') {
       latest += 1;
-      tally.begun(latest);
+      if (timesCalls) tally.begun(latest);
       return latest;
     }
     if (stay.kind === 'open') {
@@ -115,7 +117,7 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
 
   function settle(permit: number, outcome: BreakerOutcome, error: unknown, context: CallContext | undefined): void {
     // Before the calls that are still in flight are judged: this one no longer is.
-    const slow = tally.ended(permit);
+    const slow = timesCalls && tally.ended(permit);
     catchUp();
     if (permit <= generation) return;
     if (stay.kind === 'half_open') stay.trials.delete(permit);
@@ -187,6 +189,7 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
     emit({ type: 'breaker.rejected', name, retryAfterMs: waitMs }, context);
     const isHalfOpen = stay.kind === 'half_open';
     return new ModelOverloadedError(`Circuit breaker is OPEN for ${name}`, {
+      stack: 'none',
       details: {
         reason: 'circuit_open',
         circuit_state: isHalfOpen ? 'HALF_OPEN' : 'OPEN',

@@ -238,7 +238,7 @@ export class RateLimiter {
     const { name } = this.settings;
     const retryAfterMs = Math.ceil(waitMs);
     this.emit({ type: 'rate_limit.rejected', name, reason, waitMs: retryAfterMs }, context);
-    return new RateLimitError(undefined, { details: { reason, rate_limit: name }, retryAfterMs });
+    return new RateLimitError(undefined, { stack: 'none', details: { reason, rate_limit: name }, retryAfterMs });
   }
 
   private emit(event: CallEvent, context: CallContext | undefined): void {
