@@ -101,42 +101,47 @@ export class NodeExchange implements ExchangeRequest {
     this.whenClosed?.();
   }
 
-  private async collect(limitBytes: number): Promise<Uint8Array> {
+  private collect(limitBytes: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const { request, response, options } = this;
+      this.assertReadable(limitBytes);
+      if (options.around?.body !== undefined) return resolve(withinLimit(options.around.body, limitBytes));
+      if (options.continueOnRead === 'yes') response.writeContinue();
+
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      const over = (): void => {
+        timer.cancel();
+        this.rejectBody = undefined;
+        request.off('data', keep).off('end', end);
+      };
+      const fail = (error: ModelError): void => {
+        over();
+        // The rest stays in the kernel until the answer is out: nobody's memory grows.
+        request.pause();
+        reject(error);
+      };
+      const keep = (chunk: Uint8Array): void => {
+        length += chunk.length;
+        if (length > limitBytes) fail(bodyTooLarge(limitBytes));
+        else chunks.push(chunk);
+      };
+      const end = (): void => {
+        over();
+        resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length));
+      };
+      const timer = options.clock.after(options.bodyTimeoutMs, () => this.breakBody(this.tooSlow()));
+      this.rejectBody = fail;
+      request.on('data', keep).once('end', end);
+    });
+  }
+
+  private assertReadable(limitBytes: number): void {
     assertDeclaredLength(this.headers, limitBytes);
     if (this.brokenBody !== undefined) throw this.brokenBody;
     if (this.caller.aborted) throw this.caller.reason;
-    const { request, response, options } = this;
-    if (options.around?.body !== undefined) return withinLimit(options.around.body, limitBytes);
-    if (request.readableEnded) throw new Error('The request body was read before the handler could read it');
-    if (options.continueOnRead === 'yes') response.writeContinue();
-
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    let keep: ((chunk: Uint8Array) => void) | undefined;
-    let end: (() => void) | undefined;
-    const complete = new Promise<void>((resolve, reject) => {
-      this.rejectBody = reject;
-      end = resolve;
-      keep = (chunk) => {
-        length += chunk.length;
-        if (length > limitBytes) return reject(bodyTooLarge(limitBytes));
-        chunks.push(chunk);
-      };
-      request.on('data', keep).once('end', end);
-    });
-    const timer = options.clock.after(options.bodyTimeoutMs, () => this.breakBody(this.tooSlow()));
-    try {
-      await complete;
-      return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length);
-    } catch (error) {
-      // The rest stays in the kernel until the answer is out: nobody's memory grows.
-      request.pause();
-      throw error;
-    } finally {
-      timer.cancel();
-      this.rejectBody = undefined;
-      if (keep !== undefined) request.off('data', keep);
-      if (end !== undefined) request.off('end', end);
+    if (this.request.readableEnded && this.options.around?.body === undefined) {
+      throw new Error('The request body was read before the handler could read it');
     }
   }
 

@@ -70,18 +70,17 @@ export function createAnswerer(
   const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
   const { clock } = runtime;
 
-  async function handled(exchange: NodeExchange): Promise<ExchangeResponse> {
-    try {
-      return await handler(exchange);
-    } catch (error) {
-      return errors.respond(error, scopeOf(exchange));
-    }
-  }
-
   async function answer(exchange: NodeExchange): Promise<void> {
     const { response } = exchange;
+    let answered: ExchangeResponse;
     try {
-      await send(exchange, await handled(exchange), writeStallMs);
+      answered = await handler(exchange);
+    } catch (error) {
+      answered = errors.respond(error, scopeOf(exchange));
+    }
+    try {
+      const sending = send(exchange, answered, writeStallMs);
+      if (sending !== undefined) await sending;
     } catch (error) {
       const instead = errors.respond(error, scopeOf(exchange));
       // An answer that has begun is broken off, so that nobody takes it for complete; there is never a second (D63).

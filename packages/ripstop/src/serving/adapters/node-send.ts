@@ -7,26 +7,33 @@ import type { NodeExchange } from './node-exchange.js';
 type Stream = AsyncIterable<string | Uint8Array>;
 
 /**
- * Writes the answer, a stream as fast as the client reads it. Resolves when everything has been handed to node, or
- * when nobody is left to read it. Rejects only with the error of a stream that broke, or of a head that cannot be
- * written; whether anything was sent by then, `response.headersSent` tells.
+ * Writes the answer, a stream as fast as the client reads it. What it gives for a stream resolves when everything has
+ * been handed to node, or when nobody is left to read it, and rejects with the error of a stream that broke. Any other
+ * answer is handed over at once.
+ *
+ * @throws whatever node says of a head that cannot be written; whether anything was sent, `response.headersSent` tells.
  */
-export async function send(exchange: NodeExchange, answer: ExchangeResponse, writeStallMs: number): Promise<void> {
+export function send(
+  exchange: NodeExchange,
+  answer: ExchangeResponse,
+  writeStallMs: number,
+): Promise<void> | undefined {
   const { response } = exchange;
   const { status, headers, body } = answer;
   const silent = exchange.method === 'HEAD' || isBodiless(status);
   if (isStreamBody(body)) {
     if (exchange.gone || silent) discardStream(body);
-    if (exchange.gone) return;
+    if (exchange.gone) return undefined;
     response.writeHead(status, headers as OutgoingHttpHeaders);
-    if (silent) end(response, undefined, writeStallMs);
-    else await pump(exchange, body, writeStallMs);
+    if (!silent) return pump(exchange, body, writeStallMs);
+    end(response, undefined, writeStallMs);
   } else if (!exchange.gone) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0);
     const sized = isBodiless(status) ? headers : { ...headers, 'content-length': String(length) };
     response.writeHead(status, sized as OutgoingHttpHeaders);
     end(response, silent ? undefined : body, writeStallMs);
   }
+  return undefined;
 }
 
 async function pump(exchange: NodeExchange, body: Stream, writeStallMs: number): Promise<void> {
