@@ -127,13 +127,16 @@ describe('what is remembered', () => {
   test('D53 R85 D65: neither keys nor prompts nor who asked, and no more than a record may hold', async () => {
     const { handler, lines, events } = setUp();
     const facts = { prompt: 'canary', user_agent: 'canary', note: 'cpk_canary0123', list: Array(9_999).fill('x') };
-    handler.handle(await failIn('inference', facts, new OutOfMemoryError()), {
-      context: { ip: 'canary', tenant: 'a' },
-    });
+    const careless = new OutOfMemoryError({ message: 'for sk-canary0123' });
+    handler.handle(await failIn('with sk-canary0123', facts, careless), { context: { ip: 'canary', tenant: 'a' } });
     const everything = JSON.stringify([handler.history(), lines, events]);
     expect(everything).not.toContain('canary');
     expect(everything.length).toBeLessThan(10_000);
-    expect(handler.history()[0]?.context).toMatchObject({ tenant: 'a', prompt: '[hidden]' });
+    expect(handler.history()[0]?.context).toMatchObject({
+      operation: 'with sk-[…]',
+      tenant: 'a',
+      prompt: '[hidden]',
+    });
   });
 });
 
