@@ -12,23 +12,24 @@ import {
 } from '../exchange.js';
 import { type AppAround, belowBase, withCorrelationId, withinLimit } from './app-around.js';
 
-/** How a Web request came to us. */
-export interface FetchArrival extends AppAround {
-  /** Where the framework has them in a form that is cheaper to read. */
-  readonly headers?: RequestHeaders | undefined;
-  /** Reads the whole body, also after the framework has read it. */
-  readonly readAll?: (() => Promise<ArrayBuffer>) | undefined;
-  readonly remoteAddress?: string | undefined;
-  /** Calls `left` when the client leaves. Default: the request's signal does, which costs more than a small request. */
-  readonly watch?: ((left: () => void) => void) | undefined;
+/** A request that is answered by a `Response`. */
+export interface WebExchange extends ExchangeRequest {
+  readonly caller: Caller;
+  /** Its client has left. */
+  left(cause: unknown): void;
 }
 
-export class FetchExchange implements ExchangeRequest {
+/** How a Web request came to us. */
+export interface FetchArrival extends AppAround {
+  /** Reads the whole body, also after the framework has read it. */
+  readonly readAll?: (() => Promise<ArrayBuffer>) | undefined;
+}
+
+export class FetchExchange implements WebExchange {
   readonly method: string;
   readonly path: string;
   readonly query: string;
   readonly headers: RequestHeaders;
-  readonly remoteAddress: string | undefined;
   readonly caller: Caller = new Caller();
   private readonly request: Request;
   private readonly readAll: () => Promise<ArrayBuffer>;
@@ -36,16 +37,15 @@ export class FetchExchange implements ExchangeRequest {
 
   constructor(request: Request, arrival: FetchArrival) {
     const { path, query } = splitTarget(request.url);
-    const headers = arrival.headers ?? Object.fromEntries(request.headers);
     this.request = request;
     this.method = request.method.toUpperCase();
     this.path = belowBase(path, arrival.segments ?? 0);
     this.query = query;
-    this.headers = withCorrelationId(headers, arrival.correlationId);
-    this.remoteAddress = arrival.remoteAddress;
+    this.headers = withCorrelationId(Object.fromEntries(request.headers), arrival.correlationId);
     this.readAll = arrival.readAll ?? (() => request.arrayBuffer());
-    if (arrival.watch === undefined) this.watchSignal(request.signal);
-    else arrival.watch(() => this.left(undefined));
+    const { signal } = request;
+    if (signal.aborted) this.left(signal.reason);
+    else signal.addEventListener('abort', () => this.left(signal.reason), { once: true });
   }
 
   get signal(): AbortSignal {
@@ -54,11 +54,6 @@ export class FetchExchange implements ExchangeRequest {
 
   left(cause: unknown): void {
     this.caller.abort(new CancelledError(undefined, { cause }));
-  }
-
-  private watchSignal(signal: AbortSignal): void {
-    if (signal.aborted) this.left(signal.reason);
-    else signal.addEventListener('abort', () => this.left(signal.reason), { once: true });
   }
 
   readBody(limitBytes: number): Promise<Uint8Array> {

@@ -2,13 +2,13 @@
 import { discardStream } from '../../call/stream.js';
 import type { ModelError } from '../../errors/model-error.js';
 import { type ExchangeResponse, isBodiless, type ResponseBody, type ResponseHeaders } from '../exchange.js';
-import type { FetchExchange } from './fetch-exchange.js';
+import type { WebExchange } from './fetch-exchange.js';
 
 type Stream = AsyncIterable<string | Uint8Array>;
 
 /** `broken` tells what the error of a stream means, since a server may send an error's message to its client. */
 export function toResponse(
-  exchange: FetchExchange,
+  exchange: WebExchange,
   { status, headers, body }: ExchangeResponse,
   broken: (error: unknown) => ModelError,
 ): Response {
@@ -37,7 +37,7 @@ function headerLines(headers: ResponseHeaders): Record<string, string> | Headers
 
 /** Reads the source only when the client reads, and tells it to stop when the client leaves. */
 function readable(
-  exchange: FetchExchange,
+  exchange: WebExchange,
   body: Stream,
   broken: (error: unknown) => ModelError,
 ): ReadableStream<Uint8Array> {

@@ -6,7 +6,7 @@ import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler, type ErrorScope } from '../error-handler.js';
 import type { ExchangeHandler } from '../exchange.js';
 import { segmentsOf } from './app-around.js';
-import { type FetchArrival, FetchExchange } from './fetch-exchange.js';
+import { FetchExchange, type WebExchange } from './fetch-exchange.js';
 import { toResponse } from './fetch-response.js';
 
 /** Options of `fetchHandler()`. */
@@ -25,18 +25,17 @@ export function fetchHandler(
 ): (request: Request) => Promise<Response> {
   const answer = fetchAnswerer(handler, options, runtime);
   const segments = segmentsOf(options.basePath ?? '/');
-  return (request) => answer(request, { segments });
+  return (request) => answer(new FetchExchange(request, { segments }));
 }
 
-/** `fetchHandler` for frameworks that know more of a request than the request tells. */
+/** The same for frameworks, which know more of a request than the request tells. */
 export function fetchAnswerer(
   handler: ExchangeHandler,
   { errorHandler }: FetchOptions,
   runtime: Runtime,
-): (request: Request, arrival: FetchArrival) => Promise<Response> {
+): (exchange: WebExchange) => Promise<Response> {
   const errors = errorHandler ?? createErrorHandler({}, runtime);
-  return async (request, arrival) => {
-    const exchange = new FetchExchange(request, arrival);
+  return async (exchange) => {
     const scope = (): ErrorScope => {
       return { method: exchange.method, correlationId: requestCorrelationId(exchange.headers, runtime) };
     };

@@ -1,6 +1,7 @@
 /** `ripstop/hono`: chutes in a Hono app, and our error handling for the app's own routes. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, ErrorHandler as HonoErrorHandler, MiddlewareHandler, NotFoundHandler } from 'hono';
-import { type Runtime, systemRuntime } from '../../call/runtime.js';
+import { type Clock, type Runtime, systemRuntime } from '../../call/runtime.js';
 import type { ExchangeHandler, RequestHeaders } from '../exchange.js';
 import { segmentsOf } from './app-around.js';
 import {
@@ -12,7 +13,9 @@ import {
   unlessGone,
 } from './error-handling.js';
 import { type FetchOptions, fetchAnswerer } from './fetch.js';
+import { FetchExchange, type WebExchange } from './fetch-exchange.js';
 import { errorAsResponse } from './fetch-response.js';
+import { NodeExchange } from './node-exchange.js';
 
 export type { ErrorHandlingOptions } from './error-handling.js';
 
@@ -26,17 +29,7 @@ export function mount(
   runtime: Runtime = systemRuntime,
 ): (c: Context) => Promise<Response> {
   const answer = fetchAnswerer(handler, options, runtime);
-  return (c) => {
-    const { incoming, outgoing } = serverOf(c);
-    return answer(c.req.raw, {
-      segments: segmentsOf(c.req.matchedRoutes[c.req.routeIndex]?.path ?? '/'),
-      correlationId: knownCorrelationId(c),
-      headers: headersOf(c),
-      readAll: () => c.req.arrayBuffer(),
-      remoteAddress: incoming?.socket?.remoteAddress,
-      watch: outgoing && ((left) => void outgoing.once('close', () => outgoing.writableFinished || left())),
-    });
-  };
+  return (c) => answer(exchangeOf(c, runtime.clock));
 }
 
 const header = 'x-correlation-id';
@@ -93,14 +86,8 @@ function describe(c: Context): AppRequest {
 
 /** The request and the answer of `node:http` behind them, on `@hono/node-server`: the same facts at a lower price. */
 interface Server {
-  readonly incoming?: {
-    readonly headers: RequestHeaders;
-    readonly socket?: { readonly remoteAddress?: string };
-  };
-  readonly outgoing?: {
-    readonly writableFinished: boolean;
-    once(event: 'close', listener: () => void): unknown;
-  };
+  readonly incoming?: IncomingMessage;
+  readonly outgoing?: ServerResponse;
 }
 
 function serverOf(c: Context): Server {
@@ -108,5 +95,19 @@ function serverOf(c: Context): Server {
 }
 
 function headersOf(c: Context): RequestHeaders {
-  return serverOf(c).incoming?.headers ?? Object.fromEntries(c.req.raw.headers);
+  return (serverOf(c).incoming?.headers as RequestHeaders | undefined) ?? Object.fromEntries(c.req.raw.headers);
+}
+
+function exchangeOf(c: Context, clock: Clock): WebExchange {
+  const segments = segmentsOf(c.req.matchedRoutes[c.req.routeIndex]?.path ?? '/');
+  const around = { segments, correlationId: knownCorrelationId(c) };
+  const { incoming, outgoing } = serverOf(c);
+  // A body that anybody has laid hands on is read as Hono reads it.
+  if (incoming?.readableFlowing !== null || outgoing === undefined) {
+    return new FetchExchange(c.req.raw, { ...around, readAll: () => c.req.arrayBuffer() });
+  }
+  const bodyTimeoutMs = Number.POSITIVE_INFINITY;
+  const exchange = new NodeExchange(incoming, outgoing, { clock, bodyTimeoutMs, continueOnRead: 'no', around });
+  outgoing.once('close', () => exchange.close());
+  return exchange;
 }

@@ -71,6 +71,10 @@ export class NodeExchange implements ExchangeRequest {
     this.rejectBody?.(reason);
   }
 
+  left(cause: unknown): void {
+    this.abort(new CancelledError(undefined, { cause }));
+  }
+
   /** The parser has given up on the body. What has not been answered yet may still be. */
   breakBody(error: ModelError): void {
     this.brokenBody = error;
@@ -97,7 +101,7 @@ export class NodeExchange implements ExchangeRequest {
   /** The answer is complete, or its connection is gone. Idempotent. */
   close(): void {
     this.over = true;
-    if (!this.response.writableFinished) this.abort(new CancelledError());
+    if (!this.response.writableFinished) this.left(undefined);
     this.whenClosed?.();
   }
 
