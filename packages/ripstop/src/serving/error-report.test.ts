@@ -311,9 +311,10 @@ describe('D66: a handler that fails still answers', () => {
       new Proxy(new OutOfMemoryError(), { get: broken, has: broken, getPrototypeOf: broken }),
     ];
     for (const error of errors) {
-      const { handler } = setUp();
+      const { handler, lines } = setUp();
       const response = handler.respond(error, { correlationId: 'a' });
       expect(response.status).toBe(500);
+      expect(lines.length).toBeGreaterThan(0);
       expect(bodyOf(response)).toMatchObject({ error_type: 'internal_error', correlation_id: 'a' });
     }
     const { handler } = setUp();

@@ -77,20 +77,19 @@ export class ErrorReporter {
 
   reportCritical(incident: Incident): void {
     const { thrown, correlationId } = incident;
+    const { logger, profile, messages } = this.settings;
     this.tell(() => {
-      const facts = factsOf(incident, this.settings.profile);
+      const facts = factsOf(incident, profile);
       const event = { type: 'error.critical', ...facts, at: this.runtime.clock.now(), correlationId } as const;
       this.runtime.events.emit(event);
-      return write(this.settings.logger, {
-        ...eventLine(event),
-        fields: { ...logFields(incident, facts), err: errorOf(thrown) },
-      });
+      const fields = { ...logFields(incident, facts, messages), err: loggedError(thrown, messages) };
+      return write(logger, { ...eventLine(event), fields });
     });
   }
 
   private reportNews(incident: Incident): void {
     const { error, scope, correlationId } = incident;
-    const { history, logger, onError, profile } = this.settings;
+    const { history, logger, onError, profile, messages } = this.settings;
     // Made of an error that may be thrown again and again: this time is now.
     if (error.errorType === 'internal_error' && error.cause === incident.thrown) {
       Object.assign(error, { timestamp: this.runtime.clock.date() });
@@ -101,7 +100,7 @@ export class ErrorReporter {
     const at = this.runtime.clock.now();
     const event = { type: 'error.handled', ...facts, severity: severityOf(error), at, correlationId } as const;
     this.runtime.events.emit(event);
-    this.tell(() => write(logger, { ...eventLine(event), fields: logFields(incident, facts) }));
+    this.tell(() => write(logger, { ...eventLine(event), fields: logFields(incident, facts, messages) }));
     this.tell(() => onError?.(error, scope));
   }
 
@@ -181,7 +180,8 @@ function severityOf(error: ModelError): 'debug' | 'info' | 'warn' | 'error' {
 /** What a line has beside its context, under shorter names. */
 const requestFacts: ReadonlySet<string> = new Set(['request_path', 'request_method', 'processing_time_ms', 'route']);
 
-function logFields({ thrown, error, scope, correlationId }: Incident, facts: HandledError): object {
+function logFields(incident: Incident, facts: HandledError, messages: ToldMessages): object {
+  const { thrown, error, scope, correlationId } = incident;
   const { method, route, ms } = scope;
   return {
     correlation_id: correlationId,
@@ -193,13 +193,8 @@ function logFields({ thrown, error, scope, correlationId }: Incident, facts: Han
     ...(ms === undefined ? {} : { ms: Math.round(ms) }),
     ...(error.stopReason === undefined ? {} : { stop_reason: error.stopReason }),
     context: Object.fromEntries(Object.entries(facts.context).filter(([name]) => !requestFacts.has(name))),
-    ...(severityOf(error) === 'error' ? { err: errorOf(thrown) } : {}),
+    ...(severityOf(error) === 'error' ? { err: loggedError(thrown, messages) } : {}),
   };
-}
-
-/** For the log. The logger tells an error from what others wrote into it; of a text or an object it could not. */
-function errorOf(thrown: unknown): unknown {
-  return thrown instanceof Error ? thrown : loggedError(thrown);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
