@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { settleOrAbort, sleep } from './abort.js';
-import { abortable } from './call.js';
+import { abortable } from './attempt.js';
 import { expire } from './completed-first.js';
 import { LimitedAttempt } from './limited-attempt.js';
 import { createContext } from './root-scope.js';

@@ -1,5 +1,6 @@
 /** Settling and sleeping under an abort. */
-import type { Attempt, CallContext } from './call.js';
+import type { Attempt } from './attempt.js';
+import type { CallContext } from './call.js';
 import { tooLate } from './completed-first.js';
 import type { Clock } from './runtime.js';
 import { discard, isStream, watchStream } from './stream.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
-import { abortable, nextAttempt } from './call.js';
+import { abortable, nextAttempt } from './attempt.js';
 import type { ReportedEvent } from './events.js';
 import { createContext } from './root-scope.js';
 import { systemRuntime } from './runtime.js';

@@ -1,5 +1,6 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
-import { Attempt, type CallContext, type CallScope } from './call.js';
+import { Attempt } from './attempt.js';
+import type { CallContext, CallScope } from './call.js';
 import { expire } from './completed-first.js';
 import { type Clock, startTimer, stopTimer, type Timed } from './runtime.js';
 

@@ -1,5 +1,6 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
-import { type AbortListener, Attempt, type Call, CallScope, type ContextOptions } from './call.js';
+import { Attempt } from './attempt.js';
+import { type AbortListener, type Call, CallScope, type ContextOptions } from './call.js';
 import { listen, stopListening } from './caller-signal.js';
 import { expire } from './completed-first.js';
 import { newCorrelationId } from './correlation-id.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { recordingContext } from '../testing/recording-context.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
-import { abortable, nextAttempt } from './call.js';
+import { abortable, nextAttempt } from './attempt.js';
 import { createContext } from './root-scope.js';
 import { SharedScope } from './shared-scope.js';
 

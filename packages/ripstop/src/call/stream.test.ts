@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { abortable } from './call.js';
+import { abortable } from './attempt.js';
 import { createContext } from './root-scope.js';
 import { discardStream, isStream, type StreamEnd, watchStream } from './stream.js';
 

@@ -1,6 +1,7 @@
 /** Walking a chain of models: who is asked next, who is left out, and what is told when nobody answers. */
 import { settleOrAbort } from '../call/abort.js';
-import { abortable, type CallContext } from '../call/call.js';
+import { abortable } from '../call/attempt.js';
+import type { CallContext } from '../call/call.js';
 import { nextModelAfter } from '../errors/error-table.js';
 import { type AttemptReport, ModelError } from '../errors/model-error.js';
 import { ModelOverloadedError } from '../errors/rejections.js';

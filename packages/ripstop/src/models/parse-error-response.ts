@@ -1,5 +1,5 @@
 import { settleOrAbort } from '../call/abort.js';
-import { abortable } from '../call/call.js';
+import { abortable } from '../call/attempt.js';
 import { isCorrelationId } from '../call/correlation-id.js';
 import { assertCount, assertPositive, withDefaults } from '../call/options.js';
 import { createContext, type RootScope } from '../call/root-scope.js';

@@ -1,5 +1,6 @@
 import { settleOrAbort } from '../call/abort.js';
-import { abortable, type CallContext } from '../call/call.js';
+import { abortable } from '../call/attempt.js';
+import type { CallContext } from '../call/call.js';
 import { assertCount, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { type Sharer, SharedScope } from '../call/shared-scope.js';

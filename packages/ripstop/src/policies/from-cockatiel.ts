@@ -1,4 +1,5 @@
-import { abortable, type CallContext } from '../call/call.js';
+import { abortable } from '../call/attempt.js';
+import type { CallContext } from '../call/call.js';
 import { listen, stopListening } from '../call/caller-signal.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { type Next, type Policy, policy } from './policy.js';

@@ -1,5 +1,6 @@
 import { settleOrAbort } from '../call/abort.js';
-import { abortable, type Call, type CallContext, type CallScope, type ContextOptions } from '../call/call.js';
+import { abortable } from '../call/attempt.js';
+import type { Call, CallContext, CallScope, ContextOptions } from '../call/call.js';
 import { RootScope } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, watchStream } from '../call/stream.js';

@@ -1,5 +1,6 @@
 import { sleep } from '../call/abort.js';
-import { abortable, type CallContext, type CallScope, nextAttempt } from '../call/call.js';
+import { abortable, nextAttempt } from '../call/attempt.js';
+import type { CallContext, CallScope } from '../call/call.js';
 import { reportCall } from '../call/call-report.js';
 import { assertCount, assertOneOf, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';

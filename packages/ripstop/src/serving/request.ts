@@ -1,6 +1,6 @@
 /** One request through a chute: route, middlewares, guard, read, validate, handle, answer. */
 import { settleOrAbort } from '../call/abort.js';
-import { abortable } from '../call/call.js';
+import { abortable } from '../call/attempt.js';
 import { createContext, type RootScope, wholeAttempt } from '../call/root-scope.js';
 import type { Runtime } from '../call/runtime.js';
 import { discardStream, isStream, type StreamEnd, watchStream } from '../call/stream.js';

@@ -1,5 +1,6 @@
 import { sleep } from '../call/abort.js';
-import { abortable, type CallContext, CallScope, type ContextOptions } from '../call/call.js';
+import { abortable } from '../call/attempt.js';
+import { type CallContext, CallScope, type ContextOptions } from '../call/call.js';
 import { assertCount, assertNotNegative, assertPositive, assertRatio, badOption } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, watchStream } from '../call/stream.js';

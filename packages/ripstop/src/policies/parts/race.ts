@@ -1,4 +1,5 @@
-import { abortable, type CallContext, type CallScope, nextAttempt } from '../../call/call.js';
+import { abortable, nextAttempt } from '../../call/attempt.js';
+import type { CallContext, CallScope } from '../../call/call.js';
 import { reportCall } from '../../call/call-report.js';
 import type { Clock, Timer } from '../../call/runtime.js';
 import { discard, isStream, watchStream } from '../../call/stream.js';
