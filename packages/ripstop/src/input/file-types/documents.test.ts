@@ -99,6 +99,41 @@ describe('ZIP', () => {
     expect(await outcome(bytes)).toMatch(damaged);
   });
 
+  /** A ZIP of these entries and records, with an end that counts them. */
+  function assembled(locals: Uint8Array, centrals: readonly Uint8Array[]): Uint8Array {
+    const records = join(...centrals);
+    const counts = [u16le(centrals.length), u16le(centrals.length)];
+    return join(
+      locals,
+      records,
+      'PK\x05\x06',
+      u32le(0),
+      ...counts,
+      u32le(records.length),
+      u32le(locals.length),
+      u16le(0),
+    );
+  }
+
+  test('an entry that the directory leaves out is damage', async () => {
+    const three = zip([{ name: 'a' }, { name: 'b' }, { name: 'c' }]);
+    const start = offsetOf(three, 'PK\x01\x02');
+    const [a, b, c] = [0, 1, 2].map((index) => three.subarray(start + 47 * index, start + 47 * (index + 1)));
+    if (a === undefined || b === undefined || c === undefined) throw new RangeError('three entries');
+    expect(await outcome(assembled(three.subarray(0, start), [a, b, c]))).toBe('application/zip');
+    expect(await outcome(assembled(three.subarray(0, start), [a, c]))).toMatch(damaged);
+  });
+
+  test('an entry that lies in another, as in bombs without nesting, is damage', async () => {
+    const inner = zip([{ name: 'b' }], { prefix: new Uint8Array(31) });
+    const innerStart = offsetOf(inner, 'PK\x01\x02');
+    const outer = zip([{ name: 'a', method: 'stored', content: inner.subarray(31, innerStart) }]);
+    const outerStart = offsetOf(outer, 'PK\x01\x02');
+    const records = [outer, inner].map((bytes) => bytes.subarray(offsetOf(bytes, 'PK\x01\x02'), -22));
+    expect(await outcome(assembled(outer.subarray(0, outerStart), records.slice(0, 1)))).toBe('application/zip');
+    expect(await outcome(assembled(outer.subarray(0, outerStart), records))).toMatch(damaged);
+  });
+
   test('one without any file is whole, and so is one whose entries stand in another order', async () => {
     expect(await outcome(zip([]))).toBe('application/zip');
     const swapped = join(
