@@ -59,7 +59,8 @@ describe.each(names)('docs/adapters/%s.md', (name) => {
 
 test('the limits on the page of node:http are those of the code', () => {
   const page = readText('docs/adapters/node.md');
-  for (const [option, value] of Object.entries<number>({ ...nodeDefaults })) {
-    expect(page).toContain(`| \`${option}\` | \`${value.toLocaleString('en-US').replaceAll(',', ' ')}\` |`);
+  for (const option of ['bodyTimeoutMs', 'writeStallMs', 'lingerMs'] as const) {
+    const value = nodeDefaults[option].toLocaleString('en-US').replaceAll(',', ' ');
+    expect(page).toContain(`| \`${option}\` | \`${value}\` |`);
   }
 });

@@ -39,7 +39,7 @@ test('R81 R86: withErrors answers what a handler throws, and hands it all that N
 });
 
 test('a redirect keeps its fixed headers, and gets the id', async () => {
-  const handler = withErrors(() => Response.redirect('http://127.0.0.1/there'), options);
+  const handler = withErrors(() => Response.redirect('http://127.0.0.1/there', 302), options);
   const response = await handler(request('/', { headers: { 'x-correlation-id': 'abc' } }));
   expect([response.status, response.headers.get('location'), response.headers.get('x-correlation-id')]).toEqual([
     302,
