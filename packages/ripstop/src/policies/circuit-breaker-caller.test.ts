@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createError } from '../errors/create-error.js';
+import type { ModelError } from '../errors/model-error.js';
 import { GenerationFailedError } from '../errors/upstream-errors.js';
 import { recordingContext } from '../testing/recording-context.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
@@ -44,6 +45,16 @@ describe('a rejection', () => {
       circuit: 'main',
     });
     expect(rejection(breaker)).not.toHaveProperty('details.circuit_cause');
+  });
+
+  test('D41 B8: while a trial runs it names no reason either', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ name: 'main', consecutive: 1, cooldownMs: 100 }, runtime);
+    breaker.acquire().settle('failure', down);
+    await runtime.clock.advance(100);
+    breaker.acquire();
+    const details = { reason: 'circuit_open', circuit_state: 'HALF_OPEN', circuit: 'main' };
+    expect((rejection(breaker) as ModelError).details).toStrictEqual(details);
   });
 
   test('B2: its cause is the last failure, and not an error that counted for nothing since', async () => {

@@ -107,6 +107,11 @@ describe('jitter', () => {
   });
 });
 
+test('a factor of 1 never grows', () => {
+  const backoff = exponentialBackoff({ factor: 1, jitter: 'none' }, least);
+  expect([backoff(1, 0), backoff(1_000_000, 1_000)]).toEqual([1_000, 1_000]);
+});
+
 describe('bad options', () => {
   test.each([
     [{ baseDelayMs: -1 }, 'baseDelayMs must be 0 or above, got -1'],

@@ -133,6 +133,17 @@ describe('calls in flight', () => {
     ]);
   });
 
+  test.each(['disable', 'metricsOnly'] as const)('B1 B6: under `%s` calls in flight open nothing', async (override) => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ ...options, minCalls: 1 }, runtime);
+    breaker[override]();
+    for (let call = 0; call < 20; call += 1) breaker.acquire();
+    await runtime.clock.advance(1_000);
+    expect(breaker.state).toBe('closed');
+    breaker.release();
+    expect(breaker.state).toBe('closed');
+  });
+
   test('B6: without `slowRatio` calls in flight open nothing', async () => {
     const runtime = virtualRuntime();
     const breaker = circuitBreaker({ slowMs: 100, failureRatio: 0.1, minCalls: 1 }, runtime);
