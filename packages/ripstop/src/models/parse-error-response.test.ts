@@ -238,7 +238,7 @@ describe('the body', () => {
 
   test('a caller who leaves ends the reading, with his own reason', async () => {
     const controller = new AbortController();
-    const response = await answerOf((_, reply) => void reply.writeHead(500).flushHeaders());
+    const response = await answerOf((_, reply) => reply.writeHead(500).flushHeaders());
     const parsing = parseErrorResponse(response, { signal: controller.signal });
     controller.abort('enough');
     await expect(parsing).rejects.toBe('enough');
