@@ -18,11 +18,11 @@ export type Rule = readonly [text: string, holds: (value: number) => boolean];
 /** Infinity is allowed and means "none". */
 export const positive: Rule = ['above 0', (value) => value > 0];
 /** Infinity is allowed. */
-export const notNegative: Rule = ['0 or above', (value) => value >= 0];
+const notNegative: Rule = ['0 or above', (value) => value >= 0];
 /** Infinity is allowed. */
 export const count: Rule = ['a whole number of at least 1', (value) => value >= 1 && isWhole(value)];
 /** Infinity is allowed. */
-export const countOrNone: Rule = ['a whole number of at least 0', (value) => value >= 0 && isWhole(value)];
+const countOrNone: Rule = ['a whole number of at least 0', (value) => value >= 0 && isWhole(value)];
 export const ratio: Rule = ['above 0 and at most 1', (value) => value > 0 && value <= 1];
 
 /**
