@@ -77,7 +77,7 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
       const [first] = stay.trials.values();
       if (first === undefined || now() < first.leaseEnd) return;
       fail('trial outlasted its lease', first.context, undefined, first.leaseEnd);
-    } else if (timesCalls && stay.kind === 'closed' && stay.override === undefined) {
+    } else if (timesCalls && stay.override === undefined) {
       const reason = tally.overdue();
       if (reason !== undefined) fail(reason, undefined, undefined);
     }
@@ -238,10 +238,10 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
       emit({ type: 'breaker.released', name }, undefined);
     },
     snapshot() {
-      // An override is no knowledge of the service's.
-      const waitMs = stay.override === undefined ? retryAfterMs() : 0;
+      const waitMs = retryAfterMs();
       return {
         v: 1,
+        // An override is no knowledge of the service's.
         state: stay.override === undefined ? state() : 'closed',
         cause: openCause() ?? null,
         untilWall: waitMs > 0 && waitMs < Number.POSITIVE_INFINITY ? clock.date().getTime() + waitMs : null,

@@ -1,8 +1,8 @@
-import type { Clock } from '../../call/runtime.js';
 import type { BreakerCounters } from './breaker-snapshot.js';
 import type { BreakerSettings } from './breaker-state.js';
 import { callsInFlight } from './calls-in-flight.js';
 import { rollingWindow } from './rolling-window.js';
+import type { SteadyClock } from './steady-clock.js';
 
 /** Below so many calls a share says little. */
 const fewestForRatios = 10;
@@ -27,14 +27,14 @@ export interface BreakerTally {
   isRecovered(closedMs: number): boolean;
 }
 
-export function breakerTally(settings: BreakerSettings, clock: Clock): BreakerTally {
-  const { window: size, consecutive, minCalls, failureRatio, slowRatio, slowMs } = settings;
+export function breakerTally(settings: BreakerSettings, clock: SteadyClock): BreakerTally {
+  const { window: size, consecutive, minCalls, failureRatio, slowRatio, slowMs = Number.POSITIVE_INFINITY } = settings;
   const calls = 'calls' in size ? size.calls : Number.POSITIVE_INFINITY;
   const minCallsForRatios = minCalls ?? Math.min(fewestForRatios, calls);
   const rolling = rollingWindow(size, clock);
   /** Only where a ratio is asked for; failures in a row need no window. */
   const window = failureRatio === undefined && slowRatio === undefined ? undefined : rolling;
-  const inFlight = slowMs === undefined ? undefined : callsInFlight(slowMs, clock);
+  const inFlight = callsInFlight(slowMs, clock);
   let counters = { ...nothing };
 
   function reasonToOpen(): string | undefined {
@@ -52,7 +52,7 @@ export function breakerTally(settings: BreakerSettings, clock: Clock): BreakerTa
 
   /** Calls in flight that are slow already are part of the whole; those that may yet be fast are not. */
   function slowReason(): string | undefined {
-    if (window === undefined || inFlight === undefined || slowRatio === undefined) return undefined;
+    if (window === undefined || slowRatio === undefined) return undefined;
     const counted = window.counted + inFlight.slow;
     const slow = window.slow + inFlight.slow;
     return counted >= minCallsForRatios && slow / counted >= slowRatio
@@ -64,8 +64,8 @@ export function breakerTally(settings: BreakerSettings, clock: Clock): BreakerTa
     get counters() {
       return counters;
     },
-    begun: (permit) => inFlight?.add(permit),
-    ended: (permit) => inFlight?.delete(permit) ?? false,
+    begun: (permit) => inFlight.add(permit),
+    ended: (permit) => inFlight.delete(permit),
     count(failed, slow) {
       counters.counted += 1;
       counters.failuresInARow = failed ? counters.failuresInARow + 1 : 0;
@@ -74,8 +74,8 @@ export function breakerTally(settings: BreakerSettings, clock: Clock): BreakerTa
       window?.add(failed, slow);
       return failed || window !== undefined ? reasonToOpen() : undefined;
     },
-    overdue: () => (slowRatio !== undefined && inFlight !== undefined && inFlight.slow > 0 ? slowReason() : undefined),
-    forgetCallsInFlight: () => inFlight?.clear(),
+    overdue: () => (inFlight.slow > 0 ? slowReason() : undefined),
+    forgetCallsInFlight: () => inFlight.clear(),
     clear() {
       counters = { ...nothing };
       window?.clear();

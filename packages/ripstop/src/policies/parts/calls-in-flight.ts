@@ -10,7 +10,7 @@ export interface CallsInFlight {
   clear(): void;
 }
 
-export function callsInFlight(slowMs: number, clock: Clock): CallsInFlight {
+export function callsInFlight(slowMs: number, clock: Pick<Clock, 'now'>): CallsInFlight {
   /** When each began, in that order. Each call is moved once, so that asking is cheap. */
   const young = new Map<number, number>();
   const overdue = new Set<number>();
