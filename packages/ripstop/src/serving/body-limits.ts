@@ -47,8 +47,8 @@ export function bodyLimits(options: BodyLimitOptions, defaults: BodyLimits = bod
  */
 export function readLimited(request: ExchangeRequest, limits: BodyLimits, clock: Clock): Promise<Uint8Array> {
   const { bodyLimitBytes, bodyTimeoutMs } = limits;
-  const reading = request.readBody(bodyLimitBytes);
-  if (bodyTimeoutMs === Number.POSITIVE_INFINITY) return reading;
+  const reading = request.readBody(bodyLimitBytes, bodyTimeoutMs);
+  if (request.timesBody === 'yes' || bodyTimeoutMs === Number.POSITIVE_INFINITY) return reading;
   return new Promise((resolve, reject) => {
     const timer = clock.after(bodyTimeoutMs, () => reject(tooSlow(bodyTimeoutMs)));
     reading.then(

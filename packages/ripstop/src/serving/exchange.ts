@@ -32,6 +32,8 @@ export interface ExchangeRequest {
   readonly caller?: CallerSignal | undefined;
   /** The address at the other end of the connection, which may be a proxy's. */
   readonly remoteAddress?: string | undefined;
+  /** Does `readBody` hold to its `timeoutMs`? Where it does not, whoever reads the body has to. */
+  readonly timesBody?: 'yes' | undefined;
   /**
    * The whole body. It is read once, and never further than the limit.
    *
@@ -39,7 +41,7 @@ export interface ExchangeRequest {
    * slow; 400 when its framing is broken.
    * @throws CancelledError when the client leaves before the end.
    */
-  readBody(limitBytes: number): Promise<Uint8Array>;
+  readBody(limitBytes: number, timeoutMs?: number): Promise<Uint8Array>;
 }
 
 /** An answer, wherever it goes. */

@@ -32,6 +32,7 @@ export class NodeExchange implements ExchangeRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly caller: Caller = new Caller();
+  readonly timesBody = 'yes';
   private readonly options: NodeExchangeOptions;
   private body: Promise<Uint8Array> | undefined = undefined;
   private brokenBody: ModelError | undefined = undefined;
@@ -81,8 +82,8 @@ export class NodeExchange implements ExchangeRequest {
     this.rejectBody?.(error);
   }
 
-  readBody(limitBytes: number): Promise<Uint8Array> {
-    this.body ??= this.collect(limitBytes);
+  readBody(limitBytes: number, timeoutMs: number = Number.POSITIVE_INFINITY): Promise<Uint8Array> {
+    this.body ??= this.collect(limitBytes, Math.min(timeoutMs, this.options.bodyTimeoutMs));
     return this.body;
   }
 
@@ -105,7 +106,7 @@ export class NodeExchange implements ExchangeRequest {
     this.whenClosed?.();
   }
 
-  private collect(limitBytes: number): Promise<Uint8Array> {
+  private collect(limitBytes: number, timeoutMs: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const { request, response, options } = this;
       this.assertReadable(limitBytes);
@@ -134,7 +135,7 @@ export class NodeExchange implements ExchangeRequest {
         over();
         resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length));
       };
-      const timer = options.clock.after(options.bodyTimeoutMs, () => this.breakBody(this.tooSlow()));
+      const timer = options.clock.after(timeoutMs, () => this.breakBody(this.tooSlow(timeoutMs)));
       this.rejectBody = fail;
       request.on('data', keep).once('end', end);
     });
@@ -149,12 +150,12 @@ export class NodeExchange implements ExchangeRequest {
     }
   }
 
-  private tooSlow(): InvalidInputError {
+  private tooSlow(timeoutMs: number): InvalidInputError {
     // What is still to come cannot be told from the next request, so the connection ends with the answer.
     this.response.shouldKeepAlive = false;
     return new InvalidInputError('The request body did not arrive in time', {
       status: 408,
-      details: { timeout_seconds: this.options.bodyTimeoutMs / 1000 },
+      details: { timeout_seconds: timeoutMs / 1000 },
     });
   }
 }
