@@ -135,7 +135,8 @@ function complaint({ status, headers, body, complete }: RawAnswer, method: strin
 
 /** An error frame is typed too, and nothing follows it. */
 function streamComplaint(headers: Readonly<Record<string, string>>, body: string): string | undefined {
-  if (!/^text\/event-stream/.test(headers['content-type'] ?? '')) return undefined;
+  const { 'content-type': type = '' } = headers;
+  if (!type.startsWith('text/event-stream')) return undefined;
   const frames = body.split('\n\n').filter((frame) => frame !== '');
   const bad = frames.find((frame) => !/^(?::|data: |event: error\ndata: \{)/.test(frame));
   if (bad !== undefined) return `a stream with the frame ${bad.slice(0, 100)}`;
