@@ -32,9 +32,10 @@ const wanted = { 'chute on node:http': 0.85, 'chute in Fastify': 0.9, 'chute in 
 
 export async function run() {
   const names = Object.keys(comparisons);
-  const servers = await Promise.all(names.map(start));
+  const children = [];
   try {
-    const rates = await measure(Object.fromEntries(names.map((name, index) => [name, servers[index].port])));
+    const ports = await Promise.all(names.map((name) => start(name, children)));
+    const rates = await measure(Object.fromEntries(names.map((name, index) => [name, ports[index]])));
     return {
       suite: 'edge',
       rows: names.map((name) => row(name, rates)),
@@ -43,7 +44,7 @@ export async function run() {
       ],
     };
   } finally {
-    for (const { child } of servers) child.kill('SIGTERM');
+    for (const child of children) child.kill('SIGKILL');
   }
 }
 
@@ -61,14 +62,14 @@ function row(name, rates) {
   };
 }
 
-async function start(name) {
+/** The port of a contender, whose process joins `children`. */
+async function start(name, children) {
   const child = spawn(process.execPath, [script, name], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_ENV: 'production' },
   });
-  for await (const line of createInterface({ input: child.stdout })) {
-    return { child, port: Number(line) };
-  }
+  children.push(child);
+  for await (const line of createInterface({ input: child.stdout })) return Number(line);
   throw new Error(`${name} ended before it said its port`);
 }
 

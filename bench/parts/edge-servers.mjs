@@ -113,5 +113,4 @@ async function listenExpress(setUp) {
   });
 }
 
-process.on('SIGTERM', () => process.exit(0));
 console.log(await contenders[process.argv[2]]());
