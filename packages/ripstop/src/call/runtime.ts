@@ -74,6 +74,9 @@ class Lane {
     else timed.previous.next = timed.next;
     if (timed.next === undefined) this.tail = timed.previous;
     else timed.next.previous = timed.previous;
+    // A dead entry that an old one points to would live until the next full collection, and all behind it too.
+    timed.previous = undefined;
+    timed.next = undefined;
     if (this.head === undefined) this.handle.unref?.();
   }
 
