@@ -1,5 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { parseDuration } from '../config/units.js';
 import { version } from '../version.js';
+import { chaos, type ChaosCommandOptions, chaosHelp } from './chaos.js';
 import { checkConfig } from './config-check.js';
 import { serve } from './serve.js';
 
@@ -35,6 +37,25 @@ config
   .action(async (file: string, options: { readonly json?: true }) => {
     process.exitCode = await checkConfig(file, options, process.env);
   });
+
+program
+  .command('chaos')
+  .description('a misbehaving OpenAI-compatible upstream, for tests of what stands in front of it')
+  .option('-p, --port <number>', 'the port to listen on, on this machine only; 0 takes any (default: 9100)', portNumber)
+  .option('--scene <scene>', 'a named scene or a list of faults (default: ok)')
+  .option('--script <file>', 'a YAML or JSON file of scenes')
+  .option('--close-idle <duration>', 'close connections that are idle for so long (default: 5s)', durationMs)
+  .option('--json', 'print every line as JSON')
+  .addHelpText('after', chaosHelp)
+  .action(async (options: ChaosCommandOptions) => {
+    process.exitCode = await chaos(options);
+  });
+
+function durationMs(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('It must be a duration with its unit, such as 500ms or 5s.');
+  return ms;
+}
 
 function portNumber(text: string): number {
   const port = Number(text);

@@ -23,6 +23,7 @@ export {
   chatChunk,
   chatFrames,
   type ScriptedUpstream,
+  type ScriptedUpstreamOptions,
   scriptedUpstream,
   type UpstreamAnswer,
   type UpstreamFrame,

@@ -24,6 +24,8 @@ export type UpstreamAnswer =
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body: string;
+      /** Time before the headers, in milliseconds. */
+      readonly delayMs?: number;
     }
   | {
       readonly kind: 'sse';
@@ -31,8 +33,11 @@ export type UpstreamAnswer =
       readonly headers?: Readonly<Record<string, string>>;
       /** Time before the headers, in milliseconds. */
       readonly delayMs?: number;
-      /** After the last frame: a clean end, a connection cut in mid-answer, or nothing for ever. Default: `close`. */
-      readonly end?: 'close' | 'cut' | 'hang';
+      /**
+       * After the last frame: a clean end, a connection closed or reset in mid-answer, or nothing for ever. Default:
+       * `close`.
+       */
+      readonly end?: 'close' | 'cut' | 'reset' | 'hang';
     }
   /** Takes the request and never says a word. */
   | { readonly kind: 'hang' }
@@ -71,26 +76,46 @@ export interface ScriptedUpstream extends AsyncDisposable {
 /** An answer, or a function that makes one of the request. */
 export type UpstreamScene = UpstreamAnswer | ((request: UpstreamRequest) => UpstreamAnswer);
 
+/** Options of `scriptedUpstream()`. */
+export interface ScriptedUpstreamOptions {
+  /** Default: 0, any free port. */
+  readonly port?: number;
+  /** How long a connection may be idle before the server closes it, in milliseconds. Default: Node's, 5 000. */
+  readonly keepAliveMs?: number;
+  /** How many requests it remembers, the latest ones; the rest it only counts. Default: all. */
+  readonly remembered?: number;
+}
+
 /**
  * Starts a server on 127.0.0.1 that plays a script, one scene a request; the last scene repeats. Close it when done.
  *
- * @throws RangeError without a scene.
+ * @throws RangeError without a scene. The system's own error where the port is taken.
  */
-export async function scriptedUpstream(script: readonly UpstreamScene[]): Promise<ScriptedUpstream> {
+export async function scriptedUpstream(
+  script: readonly UpstreamScene[],
+  { port: wanted = 0, keepAliveMs, remembered = Number.POSITIVE_INFINITY }: ScriptedUpstreamOptions = {},
+): Promise<ScriptedUpstream> {
   if (script.length === 0) throw new RangeError('scriptedUpstream needs at least one scene, got none');
   const requests: UpstreamRequest[] = [];
   const waiting = new Map<number, (request: UpstreamRequest) => void>();
   const sockets = new Map<Socket, number>();
   let connections = 0;
+  let count = 0;
 
   const server = createServer((incoming, response) => {
-    void record(incoming, response, sockets.get(incoming.socket) ?? 0).then(async (request) => {
-      const scene = script[Math.min(requests.length, script.length - 1)] as UpstreamScene;
+    const connection = sockets.get(incoming.socket) ?? 0;
+    const answered = record(incoming, response, connection).then(async (request) => {
+      const scene = script[Math.min(count, script.length - 1)] as UpstreamScene;
+      waiting.get(count)?.(request);
+      count += 1;
       requests.push(request);
-      waiting.get(requests.length - 1)?.(request);
+      if (requests.length > remembered) requests.shift();
       await answer(typeof scene === 'function' ? scene(request) : scene, response);
     });
+    // A client that leaves while it still sends has no answer to get.
+    answered.catch(() => response.destroy());
   });
+  if (keepAliveMs !== undefined) server.keepAliveTimeout = keepAliveMs;
   server.on('connection', (socket: Socket) => {
     connections += 1;
     sockets.set(socket, connections);
@@ -98,7 +123,10 @@ export async function scriptedUpstream(script: readonly UpstreamScene[]): Promis
     // A client that resets the connection is a scene like any other.
     socket.on('error', () => undefined);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(wanted, '127.0.0.1', resolve);
+  });
   const { port } = server.address() as AddressInfo;
 
   const close = (): Promise<void> =>
@@ -201,14 +229,15 @@ async function answer(scene: UpstreamAnswer, response: ServerResponse): Promise<
       response.socket?.resetAndDestroy();
       return;
     case 'text':
+      if (scene.delayMs !== undefined) await wait(scene.delayMs);
       response.writeHead(scene.status ?? 200, { 'content-type': 'text/plain', ...scene.headers }).end(scene.body);
       return;
     case 'json':
-      if (scene.delayMs !== undefined) await pause(scene.delayMs);
+      if (scene.delayMs !== undefined) await wait(scene.delayMs);
       response.writeHead(scene.status ?? 200, { 'content-type': 'application/json', ...scene.headers });
       if (scene.bodyDelayMs !== undefined) {
         response.flushHeaders();
-        await pause(scene.bodyDelayMs);
+        await wait(scene.bodyDelayMs);
       }
       response.end(JSON.stringify(scene.body));
       return;
@@ -218,12 +247,12 @@ async function answer(scene: UpstreamAnswer, response: ServerResponse): Promise<
 }
 
 async function stream(scene: Extract<UpstreamAnswer, { kind: 'sse' }>, response: ServerResponse): Promise<void> {
-  if (scene.delayMs !== undefined) await pause(scene.delayMs);
+  if (scene.delayMs !== undefined) await wait(scene.delayMs);
   response.writeHead(200, { 'content-type': 'text/event-stream', ...scene.headers });
   response.flushHeaders();
   for (const frame of scene.frames) {
     if (response.destroyed) return;
-    if (typeof frame === 'number') await pause(frame);
+    if (typeof frame === 'number') await wait(frame);
     else if (typeof frame === 'string' || frame instanceof Uint8Array) response.write(frame);
     else response.write(`data: ${JSON.stringify(frame)}\n\n`);
   }
@@ -231,4 +260,10 @@ async function stream(scene: Extract<UpstreamAnswer, { kind: 'sse' }>, response:
   if (end === 'close') response.end();
   // What was written is on its way before the connection goes.
   else if (end === 'cut') response.write('', () => response.socket?.destroy());
+  else if (end === 'reset') response.write('', () => response.socket?.resetAndDestroy());
+}
+
+/** The server's port is what keeps the process alive, and no answer that is still to come. */
+function wait(ms: number): Promise<void> {
+  return pause(ms, undefined, { ref: false });
 }

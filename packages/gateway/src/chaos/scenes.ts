@@ -1,0 +1,21 @@
+/** Scenes that are worth a name. */
+export const namedScenes: Readonly<Record<string, string>> = {
+  S01: 'rate-limit=2s x1, ok',
+  S02: 'rate-limit=2s',
+  S03: '500 x1, ok',
+  S04: '503',
+  S05: 'reset x1, ok',
+  S06: 'silence=120s',
+  S07: 'first-token-after=20s',
+  S08: 'cut-after=40',
+  S09: 'silent-after=20 x1, ok',
+  S10: 'bad-frame-at=10',
+  S11: 'no-done',
+  S12: 'context-overflow',
+  S13: 'content-filter',
+  S14: 'cut-after=40',
+  S15: '503 for 60s, ok',
+  S16: '503',
+  flaky: '503 at 10%, cut-after=20 at 5%, silence=15s at 2%, ok',
+  outage: '503 for 60s, ok',
+};
