@@ -1,4 +1,4 @@
-import { type CircuitBreaker, circuitBreaker, pipeline, type Policy, type Runtime, retry } from 'ripstop';
+import type { CircuitBreaker, Runtime } from 'ripstop';
 import { ModelError, ModelNotFoundError } from 'ripstop/errors';
 import {
   type ChatRequest,
@@ -11,9 +11,10 @@ import {
 } from 'ripstop/models';
 import type { CallContext } from 'ripstop/policies';
 import type { Config, ModelConfig } from '../config/schema.js';
-import { firstCause } from './first-cause.js';
-import { retriesSameTarget } from './same-target.js';
 import type { Upstream } from '../upstreams/upstream.js';
+import { Breakers } from './breakers.js';
+import { firstCause } from './first-cause.js';
+import { Tries } from './tries.js';
 
 /** Who answered, for headers and logs. */
 export interface Served {
@@ -82,33 +83,6 @@ export function createChains({ models }: Config, upstreams: ReadonlyMap<string, 
   };
 }
 
-/** The breakers of all upstreams. Chains with the same rules share what they know of an upstream. */
-class Breakers {
-  private readonly runtime: Runtime;
-  private readonly byUpstream = new Map<string, Map<string, CircuitBreaker>>();
-
-  constructor(runtime: Runtime) {
-    this.runtime = runtime;
-  }
-
-  /** Opens after failures in a row, or when half of at least ten calls in half a minute have failed (GW11). */
-  get(upstream: string, { consecutive, cooldown }: ModelConfig['breaker']): CircuitBreaker {
-    const breakers = this.byUpstream.get(upstream) ?? new Map<string, CircuitBreaker>();
-    this.byUpstream.set(upstream, breakers);
-    const rules = `${consecutive} ${cooldown}`;
-    let breaker = breakers.get(rules);
-    if (breaker === undefined) {
-      breaker = circuitBreaker({ name: upstream, consecutive, cooldownMs: cooldown, failureRatio: 0.5 }, this.runtime);
-      breakers.set(rules, breaker);
-    }
-    return breaker;
-  }
-
-  of(upstream: string): readonly CircuitBreaker[] {
-    return [...(this.byUpstream.get(upstream)?.values() ?? [])];
-  }
-}
-
 function createChain(
   name: string,
   config: ModelConfig,
@@ -130,8 +104,10 @@ function createChain(
     return [{ upstream, breaker, model: upstream.model(limits) }];
   });
   const chain = modelFallbackChain({}, runtime);
+  const tries = new Tries(breakers, runtime);
   members.forEach(({ upstream, breaker, model }, index) => {
-    const policy = attemptPolicy(config, breaker, runtime);
+    const behind = members.length - index - 1;
+    const policy = tries.at({ name: upstream.name, breaker, attempts: config.retry.attempts, behind });
     if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy });
     else chain.addFallbackModel(model, upstream.name, index, { policy });
   });
@@ -151,13 +127,6 @@ function createChain(
     countTokens: counting?.countTokens?.bind(counting),
     ...askers(chain),
   };
-}
-
-/** One upstream's part of a call: attempts, each judged by its breaker. The limits on an attempt are the client's own. */
-function attemptPolicy({ retry: { attempts } }: ModelConfig, breaker: CircuitBreaker, runtime: Runtime): Policy {
-  // Delays as GW2 has them: full jitter over 250 ms, doubled, at most 5 s.
-  const again = retry({ attempts, baseDelayMs: 250, maxDelayMs: 5_000, when: retriesSameTarget }, runtime);
-  return pipeline(again, breaker);
 }
 
 function askers(chain: ModelFallbackChain): Pick<Chain, 'generate' | 'stream'> {

@@ -1,4 +1,11 @@
-import { InferenceTimeoutError, ModelOverloadedError, RateLimitError, UpstreamUnavailableError } from 'ripstop';
+import {
+  GenerationFailedError,
+  InferenceTimeoutError,
+  InvalidResponseError,
+  ModelOverloadedError,
+  RateLimitError,
+  UpstreamUnavailableError,
+} from 'ripstop';
 import { expect, test } from 'vitest';
 import { retriesSameTarget } from './same-target.js';
 
@@ -12,5 +19,14 @@ test.each([
   ['a rate limit without a wait', new RateLimitError(), false],
   ['an open breaker', new ModelOverloadedError(undefined, { details: { reason: 'circuit_open' } }), false],
 ])('%s is tried again at the same upstream: %s', (_, error, again) => {
-  expect(retriesSameTarget(error)).toBe(again);
+  expect(retriesSameTarget(error, 1)).toBe(again);
+});
+
+test.each([
+  ['an upstream that is down', new UpstreamUnavailableError(), true],
+  ['a rate limit with a short wait', new RateLimitError(undefined, { retryAfterMs: 1_000 }), false],
+  ['a generation that failed', new GenerationFailedError(), false],
+  ['an answer that is none', new InvalidResponseError(), false],
+])('%s is tried a third time: %s', (_, error, again) => {
+  expect(retriesSameTarget(error, 2)).toBe(again);
 });

@@ -12,7 +12,15 @@ const elsewhere: Partial<Record<ErrorType, (error: ModelError) => boolean>> = {
   model_overloaded: ({ details }) => details['reason'] !== undefined,
 };
 
-/** What an error says of itself (`isRetryable`), narrowed by what another try here would cost the caller (GW2, GW4). */
-export function retriesSameTarget(error: unknown): boolean {
-  return !ModelError.isInstance(error) || elsewhere[error.errorType]?.(error) !== true;
+/** Errors after which the same upstream is asked once more and no oftener: what says so twice means it. */
+const once: ReadonlySet<ErrorType> = new Set(['rate_limited', 'generation_failed', 'invalid_response']);
+
+/**
+ * What an error says of itself (`isRetryable`), narrowed by what another try here would cost the caller (GW2). `attempt`
+ * is the number of the try that failed, from 1.
+ */
+export function retriesSameTarget(error: unknown, attempt: number): boolean {
+  if (!ModelError.isInstance(error)) return true;
+  if (elsewhere[error.errorType]?.(error) === true) return false;
+  return attempt === 1 || !once.has(error.errorType);
 }

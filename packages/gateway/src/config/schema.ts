@@ -118,7 +118,7 @@ const chain = z.array(z.string()).min(1, 'must name at least one upstream');
 const modelSettings = z.strictObject({
   chain,
   timeouts: timeouts.prefault({}),
-  retry: z.strictObject({ attempts: count.max(10).default(3) }).prefault({}),
+  retry: z.strictObject({ attempts: count.max(3).default(3) }).prefault({}),
   breaker: z.strictObject({ consecutive: count.default(5), cooldown: duration.prefault('2s') }).prefault({}),
   resume: notYet.default(false),
   hedge: notYet.default(false),

@@ -381,6 +381,21 @@ describe('half-open', () => {
     expect(refused).toHaveLength(1);
   });
 
+  test('GW11 B8: two successes can be asked for of trials that come one at a time', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ consecutive: 1, cooldownMs: 1_000, trials: 2, trialsAtOnce: 1 }, runtime);
+    await failTimes(breaker, 1);
+    await runtime.clock.advance(1_000);
+    const first = breaker.acquire();
+    expect(() => breaker.acquire()).toThrow(ModelOverloadedError);
+    first.settle('success');
+    expect(breaker.state).toBe('half_open');
+    const second = breaker.acquire();
+    expect(() => breaker.acquire()).toThrow(ModelOverloadedError);
+    second.settle('success');
+    expect(breaker.state).toBe('closed');
+  });
+
   test('R54 B9: a trial that succeeds closes it, with nothing held against it', async () => {
     const [breaker] = await halfOpen({ consecutive: 2, minCalls: 1, failureRatio: 1 });
     await breaker.execute(works);

@@ -60,6 +60,8 @@ export interface CircuitBreakerOptions {
   readonly slowMs?: number | undefined;
   /** Calls let through half-open; all of them must succeed to close it. Default: 1. */
   readonly trials?: number | undefined;
+  /** Of those, how many may be under way at the same time. Default: all. */
+  readonly trialsAtOnce?: number | undefined;
   /**
    * How long a trial may last, and a trial's stream be silent, before it is a failure, in milliseconds. For calls
    * without a timeout of their own. Default: 300 000.

@@ -9,6 +9,7 @@ const rules: Readonly<Record<string, Rule>> = {
   maxPauseMs: positive,
   quotaCooldownMs: positive,
   trials: count,
+  trialsAtOnce: count,
   leaseMs: positive,
   minCalls: count,
   failureRatio: ratio,

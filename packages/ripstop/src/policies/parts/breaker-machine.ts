@@ -45,7 +45,7 @@ export interface BreakerMachine {
 
 /** The states and their transitions. No timers: what has come due is worked out when it is next asked (B7). */
 export function breakerMachine(settings: BreakerSettings, runtime: Runtime): BreakerMachine {
-  const { name, trials, leaseMs } = settings;
+  const { name, trials, trialsAtOnce = trials, leaseMs } = settings;
   /** Most breakers do not ask how long a call takes, and then nothing is noted of it. */
   const timesCalls = settings.slowMs !== undefined;
   const clock = steadyClock(runtime.clock);
@@ -98,7 +98,8 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
       emit({ type: 'breaker.half_opened', name }, context);
       return permit;
     }
-    if (stay.trials.size + stay.successes >= trials) throw rejection(context);
+    const { size } = stay.trials;
+    if (size >= trialsAtOnce || size + stay.successes >= trials) throw rejection(context);
     return lease((latest += 1), context);
   }
 

@@ -32,6 +32,7 @@ export interface BreakerSettings extends CooldownSettings {
   readonly slowRatio?: number | undefined;
   readonly slowMs?: number | undefined;
   readonly trials: number;
+  readonly trialsAtOnce?: number | undefined;
   readonly leaseMs: number;
 }
 

@@ -1,0 +1,69 @@
+import { type CircuitBreaker, circuitBreaker, type RetryBudget, type Runtime, retryBudget } from 'ripstop';
+import type { ModelConfig } from '../config/schema.js';
+
+/** However often its trials fail, an upstream is tried again after so long: it must be in use soon after it is back. */
+const longestCooldownMs = 10_000;
+/** The longest wait of a 429 that an upstream is left alone for. */
+const longestPauseMs = 3_600_000;
+/** A spent quota seldom comes back at once. */
+const quotaCooldownMs = 60_000;
+
+/** What is known of all upstreams. Chains with the same rules share what they know; the budget is the upstream's own. */
+export class Breakers {
+  private readonly runtime: Runtime;
+  private readonly byUpstream = new Map<string, Map<string, CircuitBreaker>>();
+  private readonly budgets = new Map<string, RetryBudget>();
+  /** Failures for which the upstream is not to blame: another one has failed the same request alike (GW13). */
+  private readonly blameless = new WeakSet<object>();
+
+  constructor(runtime: Runtime) {
+    this.runtime = runtime;
+  }
+
+  /**
+   * Opens after failures in a row, or when half of at least ten calls in half a minute have failed, for `cooldown`,
+   * doubled up to 10 s; closes after two good trials, one at a time (GW11). A rate limit that states its wait, and a
+   * spent quota, open it by themselves. Slow answers need no rule of their own here: those beyond their limit have
+   * failed.
+   */
+  get(upstream: string, { consecutive, cooldown }: ModelConfig['breaker']): CircuitBreaker {
+    const breakers = this.byUpstream.get(upstream) ?? new Map<string, CircuitBreaker>();
+    this.byUpstream.set(upstream, breakers);
+    const rules = `${consecutive} ${cooldown}`;
+    let breaker = breakers.get(rules);
+    if (breaker === undefined) {
+      const options = {
+        name: upstream,
+        consecutive,
+        cooldownMs: cooldown,
+        maxCooldownMs: Math.max(cooldown, longestCooldownMs),
+        cooldownJitterRatio: 0.1,
+        maxPauseMs: longestPauseMs,
+        quotaCooldownMs,
+        failureRatio: 0.5,
+        trials: 2,
+        trialsAtOnce: 1,
+        when: (error: unknown) => !(typeof error === 'object' && error !== null && this.blameless.has(error)),
+      };
+      breaker = circuitBreaker(options, this.runtime);
+      breakers.set(rules, breaker);
+    }
+    return breaker;
+  }
+
+  of(upstream: string): readonly CircuitBreaker[] {
+    return [...(this.byUpstream.get(upstream)?.values() ?? [])];
+  }
+
+  /** What retries at this upstream are paid from, whichever chain they belong to (GW3). */
+  budget(upstream: string): RetryBudget {
+    const budget = this.budgets.get(upstream) ?? retryBudget({}, this.runtime);
+    this.budgets.set(upstream, budget);
+    return budget;
+  }
+
+  /** Says that this failure is no evidence against the upstream. */
+  acquit(error: object): void {
+    this.blameless.add(error);
+  }
+}

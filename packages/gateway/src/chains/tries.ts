@@ -1,0 +1,121 @@
+import { type CircuitBreaker, ModelOverloadedError, pipeline, type Policy, type Runtime, retry } from 'ripstop';
+import { ModelError } from 'ripstop/errors';
+import { type CallContext, policy } from 'ripstop/policies';
+import type { Breakers } from './breakers.js';
+import { retriesSameTarget } from './same-target.js';
+
+/** Tries of one request, whichever upstreams they go to (GW1). */
+const triesPerRequest = 6;
+/** A try that took more than this share of the time for the whole call is not repeated at the same upstream (GW4). */
+const slowShare = 0.5;
+
+/** One upstream of a chain, as the tries at it are made. */
+export interface Target {
+  readonly name: string;
+  readonly breaker: CircuitBreaker;
+  /** Tries at this upstream, the first one included. */
+  readonly attempts: number;
+  /** How many upstreams stand behind it in the chain. */
+  readonly behind: number;
+}
+
+/** One request on its way through the chain. */
+interface Request {
+  readonly startedAt: number;
+  tries: number;
+  /** Who failed first in each way. */
+  readonly failures: Map<string, string>;
+}
+
+/** What a failed try was like, for those who decide whether there is another one. */
+interface FailedTry {
+  readonly request: Request;
+  readonly target: Target;
+  readonly ms: number;
+  readonly totalMs: number;
+}
+
+/** The tries of all requests of one chain. */
+export class Tries {
+  private readonly breakers: Breakers;
+  private readonly runtime: Runtime;
+  private readonly requests = new WeakMap<CallContext, Request>();
+  private readonly failed = new WeakMap<object, FailedTry>();
+
+  constructor(breakers: Breakers, runtime: Runtime) {
+    this.breakers = breakers;
+    this.runtime = runtime;
+  }
+
+  /**
+   * One upstream's part of a request: tries with full jitter over 250 ms, doubled, at most 5 s (GW2), each judged by the
+   * breaker. The limits on one try are the model client's own.
+   */
+  at(target: Target): Policy {
+    const when = (error: unknown, { attempt }: CallContext): boolean => this.mayRepeat(error, attempt);
+    const budget = this.breakers.budget(target.name);
+    const { attempts, breaker } = target;
+    const again = retry({ attempts, baseDelayMs: 250, maxDelayMs: 5_000, budget, when }, this.runtime);
+    const tried = pipeline(again, breaker);
+    return policy(
+      'tries',
+      (next, scope) => {
+        const request = this.requestOf(scope);
+        if (request.tries >= triesPerRequest) throw spent();
+        return tried.run((attempt) => this.once(request, target, () => next(attempt), scope), scope);
+      },
+      this.runtime,
+    );
+  }
+
+  private async once<T>(request: Request, target: Target, next: () => Promise<T>, scope: CallContext): Promise<T> {
+    const { clock } = this.runtime;
+    const startedAt = clock.now();
+    request.tries += 1;
+    try {
+      return await next();
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) {
+        const totalMs = scope.deadline - request.startedAt;
+        this.failed.set(error, { request, target, ms: clock.now() - startedAt, totalMs });
+        if (this.isKnown(error, request, target)) this.breakers.acquit(error);
+      }
+      throw error;
+    }
+  }
+
+  /** Has another upstream failed this request in the same way? Then the request is the cause, as far as we know. */
+  private isKnown(error: object, { failures }: Request, { name }: Target): boolean {
+    if (!ModelError.isInstance(error)) return false;
+    const status = String(error.details['status'] ?? '');
+    const way = `${error.errorType} ${status} ${error.message.replaceAll(/\d+/g, '#').toLowerCase()}`;
+    const first = failures.get(way) ?? name;
+    failures.set(way, first);
+    return first !== name;
+  }
+
+  private mayRepeat(error: unknown, attempt: number): boolean {
+    if (!retriesSameTarget(error, attempt)) return false;
+    const last = typeof error === 'object' && error !== null ? this.failed.get(error) : undefined;
+    if (last === undefined) return true;
+    const { request, target, ms, totalMs } = last;
+    // Nobody behind loses his one try to a repetition.
+    return ms <= totalMs * slowShare && request.tries + target.behind < triesPerRequest;
+  }
+
+  private requestOf(scope: CallContext): Request {
+    const known = this.requests.get(scope);
+    if (known !== undefined) return known;
+    const request: Request = { startedAt: this.runtime.clock.now(), tries: 0, failures: new Map() };
+    this.requests.set(scope, request);
+    return request;
+  }
+}
+
+/** A rejection: nothing was asked of this upstream. */
+function spent(): ModelOverloadedError {
+  return new ModelOverloadedError(`The request has been tried ${triesPerRequest} times`, {
+    stack: 'none',
+    details: { reason: 'tries_spent' },
+  });
+}
