@@ -8,3 +8,4 @@ export type { CallEvent, EventListener, Events, HandledError, ReportedEvent } fr
 export { type Clock, type Random, type Runtime, systemRuntime, type Timer } from './call/runtime.js';
 export * from './errors/index.js';
 export * from './policies/index.js';
+export { type ResilientFetchOptions, resilientFetch } from './models/resilient-fetch.js';

@@ -14,6 +14,8 @@ import { isSpent } from './parts/spent-input.js';
 import { isRejection, isRetryable, passes, statedWaitMs, typeOf } from './parts/verdict.js';
 import { type Next, type Policy, policy } from './policy.js';
 
+export { retryBudget } from './parts/retry-budget.js';
+
 /**
  * Retry: another attempt, if the error and the time left allow.
  *
