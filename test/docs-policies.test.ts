@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import * as policies from 'ripstop/policies';
 import {
   adaptiveLimitDefaults,
   backoffDefaults,
@@ -182,6 +183,16 @@ describe.each(pages)('docs/policies/$name.md', ({ name, defaults, options, event
       expect(readText(file)).toContain(`// snippet: ${snippet}\n${text}// end of snippet`);
     }
   });
+});
+
+test('every page is one of these, the index or a guide, and every function of `ripstop/policies` is told of on one', () => {
+  const files = readdirSync(join(root, 'docs/policies')).filter((file) => file.endsWith('.md'));
+  const guides = ['README.md', 'coming-from.md', 'which-and-in-what-order.md'];
+  expect(files.sort()).toEqual([...guides, ...pages.map(({ name }) => `${name}.md`)].sort());
+  const text = files.map((file) => readText(`docs/policies/${file}`)).join('\n');
+  const functions = Object.entries(policies).filter(([, value]) => typeof value === 'function');
+  expect(functions.length).toBeGreaterThan(15);
+  expect(functions.map(([name]) => name).filter((name) => !new RegExp(`\\b${name}\\(`).test(text))).toEqual([]);
 });
 
 test('the backoff of retry is the backoff', () => {
