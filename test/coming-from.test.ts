@@ -124,6 +124,19 @@ describe('the defaults are', () => {
     expect(stated).toBe(written(ours[option]));
   });
 
+  test('p-retry’s, as its types state them', () => {
+    const types = readText('node_modules/p-retry/index.d.ts');
+    const theirs = [...types.matchAll(/@default (\S+)\n[^]*?readonly (\w+)\?/g)].map(([, value, name]) => [
+      name,
+      value,
+    ]);
+    const stated = rows('From p-retry', 5).filter(([, value]) => value !== 'none');
+    expect(stated.map(([name = '', value = '']) => [name, value].map((cell) => cell.replace(/[` ]/g, '')))).toEqual(
+      expect.arrayContaining(theirs),
+    );
+    expect(stated).toHaveLength(theirs.length);
+  });
+
   test('opossum’s', () => {
     const { options, volumeThreshold } = opossum(() => 1, { timeout: undefined });
     const theirs: Record<string, unknown> = {
