@@ -30,7 +30,7 @@ export function failover(length) {
         play.answered(await play.stream(), 'main');
         await play.tries({ main: 2, spare: 0 });
         const [first, second] = await play.asked('main');
-        play.between('the gap', second.atMs - first.atMs, 1_800, 3_000);
+        play.time('the gap', second.atMs - first.atMs, 1_800, 3_000);
       },
     },
     {
@@ -85,8 +85,8 @@ export function failover(length) {
         const [streamed, whole] = await Promise.all([play.stream(), play.ask()]);
         play.answered(streamed, 'spare');
         play.answered(whole, 'spare');
-        play.between('the time of the stream', streamed.ms, 0, seconds(15));
-        play.between('the time of the whole', whole.ms, 0, seconds(70));
+        play.time('the time of the stream', streamed.ms, 0, seconds(15));
+        play.time('the time of the whole', whole.ms, 0, seconds(70));
         await play.tries({ main: 2, spare: 2 });
       },
     },
@@ -99,7 +99,7 @@ export function failover(length) {
       async run(play) {
         const answer = await play.stream();
         play.answered(answer, 'spare');
-        play.between('the time', answer.ms, 0, seconds(15));
+        play.time('the time', answer.ms, 0, seconds(15));
         await play.tries({ main: 1, spare: 1 });
       },
     },
@@ -121,7 +121,7 @@ export function failover(length) {
       async run(play) {
         const answer = await play.stream();
         play.answered(answer, 'spare');
-        play.between('the time', answer.ms, 0, seconds(45));
+        play.time('the time', answer.ms, 0, seconds(45));
         play.answered(await play.stream(), 'main');
       },
     },
@@ -143,7 +143,7 @@ export function failover(length) {
           const answer = await play.stream();
           play.answered(answer, 'main');
           play.check(answer.usage?.total_tokens > 0, `on ${end} connection there is no usage`);
-          play.between(`the time on ${end} connection`, answer.ms, 0, 8_000);
+          play.time(`the time on ${end} connection`, answer.ms, 0, 8_000);
         }
         await play.tries({ main: 2, spare: 0 });
       },
@@ -199,7 +199,7 @@ export function failover(length) {
         play.between('the tries at the primary in 20 calls', failed.length, 1, 20);
         const back = tries.find(({ fault }) => fault === 'ok');
         play.check(back !== undefined, 'the primary was never used again');
-        play.between('its return', (back?.atMs ?? Infinity) - tries[0].atMs, seconds(60), seconds(90));
+        play.time('its return', (back?.atMs ?? Infinity) - tries[0].atMs, seconds(60), seconds(90));
         play.seen.push({ failedTries: failed.length, seconds: Math.round((performance.now() - startedAt) / 1_000) });
       },
     },

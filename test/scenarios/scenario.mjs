@@ -32,8 +32,10 @@ export class Play {
   /**
    * @param {Scenario} scenario
    * @param {Stage} stage
+   * @param {number} slack
    */
-  constructor(scenario, stage) {
+  constructor(scenario, stage, slack) {
+    this.slack = slack;
     this.id = scenario.id;
     this.scale = scenario.scale ?? 1;
     this.stage = stage;
@@ -79,6 +81,11 @@ export class Play {
     this.check(actual >= least && actual <= most, `${what} is ${Math.round(actual)}, not within ${least} and ${most}`);
   }
 
+  /** A time in milliseconds; on a machine that has other work its upper end has some slack. */
+  time(what, actual, least, most) {
+    this.between(what, actual, least, most * this.slack);
+  }
+
   /** An answer that is whole and good, from this upstream. */
   answered(facts, upstream) {
     this.equal('the status', facts.status, 200);
@@ -121,9 +128,10 @@ function summary({ status, words, ms, end, error, done, model, headers }) {
  *
  * @param {Scenario} scenario
  * @param {Stage} stage
+ * @param {number} [slack] what upper limits of times are multiplied by
  */
-export async function playScenario(scenario, stage) {
-  const play = new Play(scenario, stage);
+export async function playScenario(scenario, stage, slack = 1) {
+  const play = new Play(scenario, stage, slack);
   const startedAt = performance.now();
   try {
     await scenario.run(play);

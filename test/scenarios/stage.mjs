@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { request } from './client.mjs';
 
-const bin = fileURLToPath(new URL('../../node_modules/.bin/ripstop', import.meta.url));
+export const bin = fileURLToPath(new URL('../../node_modules/.bin/ripstop', import.meta.url));
 
 /** Stands in the configuration as the key of every upstream, and may come out nowhere. */
 export const canary = 'sk-canary-7f3a';
@@ -40,8 +40,13 @@ export async function openStage(scenarios, { closeIdle = '5s', server = {} } = {
     secrets: [canary, `127.0.0.1:${port}`],
     /** The requests that one upstream of a scenario was sent. */
     async asked(id, upstream) {
-      const { requests } = (await request(counters, { method: 'GET' })).json;
-      return requests.filter(({ scene }) => scene === `${id}/${upstream}`);
+      const { requests, nowMs } = (await request(counters, { method: 'GET' })).json;
+      const own = requests.filter(({ scene }) => scene === `${id}/${upstream}`);
+      const startedAt = Date.now() - nowMs;
+      return own.map((entry) => ({
+        ...entry,
+        overAt: entry.ms === undefined ? undefined : startedAt + entry.atMs + entry.ms,
+      }));
     },
     /** Connections of the gateway that the upstreams have open. */
     async open() {

@@ -17,10 +17,12 @@ export interface ChaosCall {
   readonly stream: boolean;
   /** The beginning of an answer that the caller wants continued, from its last message; empty where there is none. */
   readonly prefill: string;
+  /** What it was called with. */
+  readonly authorization: string;
   readonly at: Date;
 }
 
-export function callOf({ path, body }: UpstreamRequest, at: Date): ChaosCall {
+export function callOf({ path, headers, body }: UpstreamRequest, at: Date): ChaosCall {
   const { model, stream, messages } = isObject(body) ? body : {};
   const last: unknown = Array.isArray(messages) ? messages.at(-1) : undefined;
   const prefill = isObject(last) && last['role'] === 'assistant' ? last['content'] : undefined;
@@ -29,6 +31,7 @@ export function callOf({ path, body }: UpstreamRequest, at: Date): ChaosCall {
     model: typeof model === 'string' ? model : 'chaos',
     stream: stream === true,
     prefill: typeof prefill === 'string' ? prefill : '',
+    authorization: headers.authorization ?? '',
     at,
   };
 }

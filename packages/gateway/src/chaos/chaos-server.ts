@@ -121,7 +121,8 @@ class Stage {
   }
 
   counters(): Record<string, unknown> {
-    return { total: this.total, scenes: Object.fromEntries(this.counts), requests: this.requests };
+    const nowMs = Math.round(this.runtime.clock.now() - this.startedAt);
+    return { nowMs, total: this.total, scenes: Object.fromEntries(this.counts), requests: this.requests };
   }
 
   private sceneFor({ headers }: UpstreamRequest, model: string): { readonly name: string; readonly play: Play } {

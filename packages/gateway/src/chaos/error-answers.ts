@@ -20,7 +20,7 @@ const sentences: Readonly<Record<number, string>> = {
   429: 'Rate limit reached for requests',
   500: 'The server had an error while processing your request',
   502: 'Bad gateway',
-  503: 'The service is temporarily unavailable',
+  503: 'The server is overloaded, please try again later',
   504: 'The gateway timed out',
   529: 'Overloaded',
 };

@@ -68,6 +68,9 @@ const statuses: Readonly<Record<string, Fault>> = {
   'context-overflow': plain('400: the input is too long', knownErrors.contextOverflow),
   'content-filter': plain('400: a filter has refused the prompt', knownErrors.contentFilter),
   'out-of-memory': plain('500 with the text of CUDA', knownErrors.outOfMemory),
+  'tell-key': plain('401 that repeats the key it was called with', ({ authorization }) =>
+    errorAnswer(401, { message: `Incorrect API key provided: ${authorization}`, code: 'invalid_api_key' }),
+  ),
   'no-prefill': plain('400 when the last message is the assistant’s; else the answer', (call) =>
     call.prefill === '' ? goodAnswer(call) : knownErrors.noPrefill(),
   ),
@@ -100,6 +103,15 @@ const silences: Readonly<Record<string, Fault>> = {
       ),
     };
   }),
+  flood: {
+    what: 'so many words as fast as they can be sent',
+    value: 'words',
+    usual: 100_000,
+    answer(call, count) {
+      const words = new Array<string>(count).fill(' word');
+      return { kind: 'sse', frames: streamOf(call, words) };
+    },
+  },
   'silent-after': afterWords(
     'so many words, then silence on an open connection',
     20,

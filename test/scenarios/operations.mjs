@@ -1,0 +1,227 @@
+/** What clients and operators do: leave, stop the gateway, send too much, read too slowly. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { bin } from './stage.mjs';
+
+/** A client that leaves 200 ms after it has asked, or as soon as something has arrived. */
+const leaves = {
+  early: () => pause(200),
+  atContent: ({ content }) => content,
+};
+
+/** @returns {import('./scenario.mjs').Scenario[]} */
+export function operations() {
+  return [...departures(), ...connections(), ...sizes()];
+}
+
+/** @returns {import('./scenario.mjs').Scenario[]} */
+function departures() {
+  const phases = [
+    ['leaves-before-headers', 'before the headers of a whole answer', 'hang', {}, leaves.early],
+    ['leaves-stream-silent', 'before the headers of a stream', 'hang', { stream: true }, leaves.early],
+    ['leaves-before-first', 'before the first word', 'first-token-after=20s', { stream: true }, leaves.early],
+    ['leaves-mid-stream', 'in mid-stream', 'slow-words=50ms', { stream: true }, leaves.atContent],
+    ['leaves-mid-silence', 'while a stream is silent', 'silent-after=20', { stream: true }, leaves.atContent],
+    ['leaves-mid-body', 'while the body of a whole answer is awaited', 'slow-body=10s', {}, leaves.early],
+    ['leaves-in-wait', 'while a rate limit is waited for', 'rate-limit=2s', {}, leaves.early],
+  ];
+  return phases.map(([id, when, scene, body, leave]) => ({
+    id,
+    title: `A client leaves ${when}: the upstream is let go within 100 ms, and nobody else is asked`,
+    upstreams: { main: scene, spare: 'ok' },
+    async run(play) {
+      const { leftAt } = await play.ask(body, { leave, fresh: true });
+      await pause(500);
+      const [{ overAt, left, fault }] = await play.asked('main');
+      if (fault === 'rate-limit') return play.tries({ main: 1, spare: 0 });
+      play.check(left === true, 'the upstream still has our connection');
+      play.time('the time until the upstream was let go', overAt - leftAt, -20, 100);
+      await play.tries({ main: 1, spare: 0 });
+    },
+  }));
+}
+
+/** @returns {import('./scenario.mjs').Scenario[]} */
+function connections() {
+  return [
+    {
+      id: 'thousand-leave',
+      title: 'A thousand clients leave, 50 at a time: no connection to the upstream stays',
+      upstreams: { main: 'silent-after=5' },
+      stage: {},
+      async run(play) {
+        for (let round = 0; round < 20; round += 1) {
+          const leave = ({ content }) => Promise.race([content, pause(2_000)]);
+          await Promise.all(Array.from({ length: 50 }, () => play.stream({}, { leave, fresh: true, quiet: true })));
+        }
+        await pause(500);
+        const requests = await play.asked('main');
+        play.equal('the requests that upstreams still hold', requests.filter(({ ms }) => ms === undefined).length, 0);
+        play.equal('the connections still open', await play.stage.open(), 0);
+      },
+    },
+    {
+      id: 'idle-sockets',
+      title: 'The upstream closes idle connections at 5 s, calls come every 5.0 s: no error in 200',
+      upstreams: { main: 'ok' },
+      async run(play) {
+        const lane = async (number) => {
+          await pause(number * 37);
+          const statuses = [];
+          for (let call = 0; call < 20; call += 1) {
+            const started = performance.now();
+            statuses.push((await play.ask({}, { quiet: true })).status);
+            await pause(5_000 - (performance.now() - started));
+          }
+          return statuses;
+        };
+        const statuses = (await Promise.all(Array.from({ length: 10 }, (_, number) => lane(number)))).flat();
+        play.equal('the calls', statuses.length, 200);
+        play.equal('the errors', statuses.filter((status) => status !== 200).length, 0);
+      },
+    },
+    {
+      id: 'closing-sockets',
+      title: 'The upstream closes idle connections just when they are used again: no error in 200',
+      upstreams: { main: 'ok' },
+      stage: { closeIdle: '250ms' },
+      async run(play) {
+        const lane = async (number) => {
+          const statuses = [];
+          for (let call = 0; call < 20; call += 1) {
+            statuses.push((await play.ask({}, { quiet: true })).status);
+            await pause(245 + ((call + number) % 10));
+          }
+          return statuses;
+        };
+        const statuses = (await Promise.all(Array.from({ length: 10 }, (_, number) => lane(number)))).flat();
+        play.equal('the errors', statuses.filter((status) => status !== 200).length, 0);
+        play.seen.push({ triesFor200: (await play.asked('main')).length });
+      },
+    },
+    {
+      id: 'sigterm',
+      title: 'SIGTERM with 50 streams and 10 whole answers under way: all end well, and the exit code is 0',
+      upstreams: { main: 'slow-words=50ms' },
+      stage: {},
+      async run(play) {
+        const streams = Array.from({ length: 50 }, () => play.stream({}, { quiet: true }));
+        const wholes = Array.from({ length: 10 }, () => play.ask({}, { quiet: true }));
+        await pause(1_000);
+        play.stage.gateway.kill('SIGTERM');
+        for (const answer of await Promise.all([...streams, ...wholes])) play.answered(answer, 'main');
+        play.equal('the exit code', await play.stage.gateway.exited, 0);
+      },
+    },
+  ];
+}
+
+/** @returns {import('./scenario.mjs').Scenario[]} */
+function sizes() {
+  return [
+    {
+      id: 'large-body',
+      title: 'A body of 60 MB: 413, and no memory for it',
+      upstreams: { main: 'ok' },
+      stage: {},
+      async run(play) {
+        await play.ask();
+        const before = await play.stage.gateway.memory();
+        const answer = await play.ask({ filler: 'x'.repeat(60_000_000) }, { fresh: true });
+        const after = await play.stage.gateway.memory();
+        // The gateway may close before all has been sent; a client that still sends may miss the answer.
+        if (answer.end === 'complete') play.equal('the status', answer.status, 413);
+        play.between('the memory that it took (MiB)', after - before, -1_000, 40);
+        await play.tries({ main: 1 });
+      },
+    },
+    {
+      id: 'slow-reader',
+      title: 'A client that reads nothing of 20 MB: the upstream is slowed down, and memory stays',
+      upstreams: { main: 'flood=100000' },
+      model: { timeouts: { total: '30s' } },
+      stage: {},
+      async run(play) {
+        await play.ask({}, { path: '/nowhere', quiet: true });
+        const before = await play.stage.gateway.memory();
+        const reads = pause(4_000);
+        const answer = play.stream({}, { pace: () => reads, fresh: true, quiet: true });
+        await pause(3_000);
+        const during = await play.stage.gateway.memory();
+        const { words, finish } = await answer;
+        play.equal('the words', words, 100_000);
+        play.equal('the finish reason', finish, 'stop');
+        play.between('the memory that it took (MiB)', during - before, -1_000, 40);
+        play.seen.push({ before: Math.round(before), during: Math.round(during) });
+      },
+    },
+    {
+      id: 'thousand-streams',
+      title: 'A thousand streams at once: every word arrives, and the process stays below 200 MB',
+      upstreams: { main: 'slow-words=100ms' },
+      stage: { alone: true },
+      async run(play) {
+        const answers = Array.from({ length: 1_000 }, () => play.stream({}, { quiet: true }));
+        let most = 0;
+        const watch = (async () => {
+          for (let look = 0; look < 8; look += 1) {
+            await pause(700);
+            most = Math.max(most, await play.stage.gateway.memory());
+          }
+        })();
+        const all = await Promise.all(answers);
+        await watch;
+        const short = all.filter(({ words, finish }) => words !== 60 || finish !== 'stop');
+        play.equal('the streams that are not whole', short.length, 0);
+        play.between('the memory (MiB)', most, 0, 200);
+        play.seen.push({ memory: Math.round(most) });
+      },
+    },
+    {
+      id: 'canary',
+      title: 'A key that an upstream repeats comes out in no answer and no log',
+      upstreams: { main: 'tell-key' },
+      stage: {},
+      async run(play) {
+        const [answer] = await Promise.all([
+          play.ask(),
+          play.stream(),
+          play.ask({ prompt: 'hi' }, { path: '/generate' }),
+        ]);
+        play.equal('the status', answer.status, 502);
+        await pause(200);
+        const log = play.stage.gateway.output();
+        for (const secret of play.stage.secrets) play.check(!log.includes(secret), `the log holds ${secret}`);
+      },
+    },
+    {
+      id: 'circle',
+      title: 'A chain that names a target twice, or another chain, is refused at the start',
+      upstreams: { main: 'ok' },
+      async run(play) {
+        const upstreams = 'upstreams: { a: { url: "http://127.0.0.1:9/v1", model: x } }\n';
+        for (const models of ['{ default: [a, a] }', '{ default: [other], other: [default] }']) {
+          const { code, output } = await checkConfig(`${upstreams}models: ${models}\n`);
+          play.equal(`the exit code for ${models}`, code, 2);
+          play.check(/models\.default/.test(output), `it does not say where: ${output}`);
+        }
+      },
+    },
+  ];
+}
+
+async function checkConfig(yaml) {
+  const folder = await mkdtemp(join(tmpdir(), 'ripstop-scenarios-'));
+  const file = join(folder, 'ripstop.yaml');
+  await writeFile(file, yaml);
+  const result = await new Promise((resolve) => {
+    execFile(process.execPath, [bin, 'config', 'check', file], (error, out, err) =>
+      resolve({ code: error?.code ?? 0, output: out + err }),
+    );
+  });
+  await rm(folder, { recursive: true, force: true });
+  return result;
+}
