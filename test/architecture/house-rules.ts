@@ -17,7 +17,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where the library may use Node itself. Everything else runs wherever JavaScript does. */
-const usesNode = [/^serving\/adapters\/node(-\w+)?\.ts$/, /^call\/error-context\.ts$/, /^testing\//];
+const usesNode = [
+  /^serving\/adapters\/node(-\w+)?\.ts$/,
+  /^observation\/load-sources\/node-\w+\.ts$/,
+  /^call\/error-context\.ts$/,
+  /^testing\//,
+];
 
 /** The room of a file of the library; the front door is a room of its own. */
 function room(file: string): string {
@@ -59,7 +64,9 @@ export function foreignImports(imports: readonly Import[]): string[] {
     if (!from.startsWith(library) || to !== undefined) return [];
     if (specifier.startsWith('node:')) {
       const allowed = typeOnly || usesNode.some((place) => place.test(from.slice(library.length)));
-      return allowed ? [] : [`${from} uses ${specifier}; only adapters/node, error-context and testing may`];
+      return allowed
+        ? []
+        : [`${from} uses ${specifier}; only adapters/node, load-sources/node, error-context and testing may`];
     }
     // `#name` is a file of its own that the manifest chooses by platform.
     return typeOnly || specifier.startsWith('#')

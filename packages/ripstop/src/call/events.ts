@@ -24,12 +24,39 @@ export type CallEvent =
   | { readonly type: 'limit.changed'; readonly name: string; readonly limit: number; readonly previous: number }
   | { readonly type: 'limit.rejected'; readonly name: string; readonly reason: string }
   | { readonly type: 'bulkhead.rejected'; readonly name: string; readonly reason: 'queue_full' | 'queue_timeout' }
+  | { readonly type: 'admission.rejected'; readonly reason: 'shed' | 'queue_full' | 'queue_timeout' }
   | { readonly type: 'coalesce.joined'; readonly callers: number }
   | { readonly type: 'fallback.used'; readonly outcome: string; readonly errorType: ErrorType }
   | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
   | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }
   | { readonly type: 'model.answered'; readonly model: string; readonly ms: number; readonly wasFallback: boolean }
+  | {
+      readonly type: 'stream.resumed';
+      readonly model: string;
+      /** Who broke off. */
+      readonly previous: string;
+      readonly way: 'prefill' | 'restart';
+      /** How much of the answer its reader had, in UTF-16 units. */
+      readonly sentLength: number;
+    }
+  | { readonly type: 'stream.prefill_refused'; readonly model: string; readonly errorType: ErrorType }
+  | { readonly type: 'stream.not_resumed'; readonly model: string; readonly reason: string }
   | { readonly type: 'generation.reduced'; readonly maxTokens: number }
+  | { readonly type: 'image.reduced'; readonly width: number; readonly height: number; readonly steps: number }
+  | {
+      readonly type: 'degradation.changed';
+      readonly name: string;
+      readonly level: string;
+      readonly previous: string;
+      /** The smoothed load, of which 1 is full. */
+      readonly load: number;
+    }
+  | {
+      readonly type: 'degradation.source_failed';
+      readonly name: string;
+      readonly source: string;
+      readonly error: unknown;
+    }
   | { readonly type: 'engine.started'; readonly runtime: string; readonly pid: number; readonly ms: number }
   | { readonly type: 'engine.stopped'; readonly reason: string; readonly restartMs: number }
   | (HandledError & { readonly type: 'error.handled'; readonly severity: 'debug' | 'info' | 'warn' | 'error' })

@@ -8,6 +8,7 @@ export {
   readEventsDefaults,
   type ServerSentEvent,
 } from './event-stream.js';
+export { type ChutesImagesOptions, chutesImages } from './chutes-images.js';
 export {
   type ChainCallOptions,
   type ChainModel,
@@ -20,6 +21,9 @@ export {
   modelFallbackChain,
 } from './fallback-chain.js';
 export { fetchTransport, type HttpAnswer, type HttpRequest, type HttpTransport } from './http-transport.js';
+export { type ImageLimits, imageLimitDefaults } from './image-limits.js';
+export type { ImageModel, ImageOptions, ImageRequest, ImageResult } from './image-model.js';
+export type { MemoryUse } from './memory-check.js';
 export {
   type OpenaiModel,
   type OpenaiModelOptions,
@@ -28,21 +32,44 @@ export {
   openaiModelDefaults,
   openaiTimeoutDefaults,
 } from './openai-client.js';
+export { type CompletionModel, type CompletionRequest, openaiCompletions } from './openai-completions.js';
+export {
+  type EmbeddingModel,
+  type EmbeddingRequest,
+  type Embeddings,
+  type EmbedOptions,
+  type OpenaiEmbeddingsOptions,
+  openaiEmbeddings,
+} from './openai-embeddings.js';
+export { type HttpImageModel, type OpenaiImagesOptions, openaiImages } from './openai-images.js';
 export {
   type ParseErrorResponseOptions,
   parseErrorResponse,
   parseErrorResponseDefaults,
 } from './parse-error-response.js';
+export {
+  type FetchTimeouts,
+  fetchTimeoutDefaults,
+  type ResilientFetchOptions,
+  resilientFetch,
+} from './resilient-fetch.js';
+export type { BilledAttempt } from './resume-part.js';
+export { assistantPrefill, type Prefill } from './resume-request.js';
 export { retryAfterMs } from './retry-after.js';
 export {
   type LocalTextModel,
-  type MemoryUse,
   type SafeGenerateOptions,
   type SafeGeneration,
   safeGenerate,
   safeGenerateDefaults,
   safeGenerateStream,
 } from './safe-generate.js';
+export {
+  type SafeGenerateImageOptions,
+  type SafeImage,
+  safeGenerateImage,
+  safeGenerateImageDefaults,
+} from './safe-generate-image.js';
 export type {
   ChatMessage,
   ChatRequest,
@@ -54,3 +81,4 @@ export type {
   Usage,
 } from './text-model.js';
 export { estimateTokens } from './token-estimate.js';
+export { type EndpointOptions, type EndpointTimeouts, endpointTimeoutDefaults } from './upstream-endpoint.js';

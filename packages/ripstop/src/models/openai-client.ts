@@ -1,18 +1,23 @@
 import type { CallScope } from '../call/call.js';
-import { isCorrelationId } from '../call/correlation-id.js';
-import { currentCorrelationId } from '../call/context-frames.js';
 import { assertCount, assertPositive, badOption, type Defaults, withDefaults } from '../call/options.js';
 import { createContext } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
-import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
-import { InvalidResponseError } from '../errors/upstream-errors.js';
 import { classify } from './classify/classify.js';
 import { assertContentLimits, limitContent, readToContent, within } from './content-limits.js';
 import { fetchTransport, type HttpAnswer, type HttpTransport } from './http-transport.js';
 import { readChatStream } from './openai-stream.js';
-import { asChunk, choicesAsked, readCompletion, requestBody } from './openai-wire.js';
+import { asChunk, chatRequest, choicesAsked, type Json, readCompletion, requestBody } from './openai-wire.js';
 import type { ChatRequest, Delta, GenerateOptions, Generation, TextModel } from './text-model.js';
+import {
+  correlationHeaders,
+  endpointUrl,
+  isOk,
+  readBody,
+  requestFailure,
+  requestHeaders,
+  textOfBody,
+} from './upstream-request.js';
 
 /** How long an upstream may keep us waiting. All in milliseconds; `Infinity`: no limit. */
 export interface OpenaiTimeouts {
@@ -52,9 +57,6 @@ export const openaiTimeoutDefaults: Timeouts = { headersMs: 60_000, firstContent
 /** The other defaults of `openaiModel()`. */
 export const openaiModelDefaults = { maxBodyBytes: 32 * 2 ** 20 };
 
-/** Enough of an error to say what it means. */
-const maxErrorBytes = 64 * 2 ** 10;
-
 /** A model behind an OpenAI-compatible API. */
 export interface OpenaiModel extends TextModel {
   generate(input: string | ChatRequest, options?: GenerateOptions): Promise<Generation>;
@@ -71,36 +73,49 @@ export interface OpenaiModel extends TextModel {
  * @throws RangeError for a bad option.
  */
 export function openaiModel(options: OpenaiModelOptions, runtime: Runtime = systemRuntime): OpenaiModel {
+  return openaiTextModel(options, chat, runtime);
+}
+
+/** Where a request goes, and how its body is made of what was asked. */
+export interface OpenaiDialect {
+  readonly path: string;
+  readonly request: (input: string | ChatRequest) => Json;
+  /** How many answers are asked for; each finishes by itself. */
+  readonly choices: (input: string | ChatRequest) => number;
+}
+
+const chat: OpenaiDialect = { path: '/chat/completions', request: chatRequest, choices: choicesAsked };
+
+/** `openaiModel`, for chat and its older sister alike. */
+export function openaiTextModel(options: OpenaiModelOptions, dialect: OpenaiDialect, runtime: Runtime): OpenaiModel {
   const { model, transport = fetchTransport, contextLength } = options;
   const { maxBodyBytes } = withDefaults(openaiModelDefaults, { maxBodyBytes: options.maxBodyBytes });
   const timeouts = withDefaults(openaiTimeoutDefaults, options.timeouts ?? {});
   assertOptions(options, timeouts, maxBodyBytes);
-  const url = chatUrl(options.url);
-  const headers = headersOf(options);
+  const url = endpointUrl(options.url, dialect.path);
+  const headers = requestHeaders(options);
 
   function send(
     accept: string,
     body: string,
-    { correlationId = currentCorrelationId() }: GenerateOptions,
+    { correlationId }: GenerateOptions,
     call: CallScope,
   ): Promise<HttpAnswer> {
-    const forwarded: Record<string, string> = isCorrelationId(correlationId)
-      ? { 'x-correlation-id': correlationId }
-      : {};
+    const forwarded = correlationHeaders(correlationId);
     const { connectMs } = timeouts;
     const { signal } = call;
     return transport({ method: 'POST', url, headers: { accept, ...headers, ...forwarded }, body, signal, connectMs });
   }
 
   async function* deltas(input: string | ChatRequest, callOptions: GenerateOptions, call: CallScope) {
-    const answer = await send('text/event-stream', requestBody(model, input, callOptions, 'stream'), callOptions, call);
+    const body = requestBody(model, dialect.request(input), callOptions, 'stream');
+    const answer = await send('text/event-stream', body, callOptions, call);
     if (!isOk(answer) || isWhole(answer)) yield wholeDelta(await generation(answer, call));
-    else yield* readChatStream(answer, choicesAsked(input), call);
+    else yield* readChatStream(answer, dialect.choices(input), call);
   }
 
   async function generation(answer: HttpAnswer, call: CallScope): Promise<Generation> {
-    const limit = isOk(answer) ? maxBodyBytes : maxErrorBytes;
-    const body = await readText(answer, limit, timeouts.gapMs, call);
+    const body = textOfBody(await readBody(answer, { maxBodyBytes, gapMs: timeouts.gapMs }, call));
     const read = isOk(answer) ? readCompletion(body) : undefined;
     if (read === undefined) throw classify({ status: answer.status, headers: answer.headers, body });
     return read;
@@ -112,10 +127,11 @@ export function openaiModel(options: OpenaiModelOptions, runtime: Runtime = syst
       const call = createContext({ signal: callOptions.signal }, runtime);
       try {
         if (call.aborted) throw call.reason;
-        const request = send('application/json', requestBody(model, input, callOptions, 'whole'), callOptions, call);
+        const body = requestBody(model, dialect.request(input), callOptions, 'whole');
+        const request = send('application/json', body, callOptions, call);
         return await generation(await within({ phase: 'headers', ms: timeouts.headersMs }, request, call), call);
       } catch (error) {
-        throw meaning(error, call);
+        throw requestFailure(error, call);
       } finally {
         call.release();
       }
@@ -128,19 +144,13 @@ export function openaiModel(options: OpenaiModelOptions, runtime: Runtime = syst
         yield* fromFirstContent(limitContent(deltas(input, callOptions, call), timeouts, call));
         complete = true;
       } catch (error) {
-        throw meaning(error, call);
+        throw requestFailure(error, call);
       } finally {
         if (!complete) call.abort(new CancelledError());
         call.release();
       }
     },
   };
-}
-
-/** Whatever an aborted call throws, its end was the abort. */
-function meaning(error: unknown, call: CallScope): unknown {
-  if (call.aborted) return call.reason;
-  return ModelError.isInstance(error) ? error : classify({ error });
 }
 
 async function* fromFirstContent(deltas: AsyncGenerator<Delta>): AsyncGenerator<Delta, void, undefined> {
@@ -152,40 +162,12 @@ async function* fromFirstContent(deltas: AsyncGenerator<Delta>): AsyncGenerator<
   }
 }
 
-/** The body as text. Of an error, only its beginning is read; any other body that is too long is no answer. */
-async function readText(answer: HttpAnswer, maxBytes: number, gapMs: number, call: CallScope): Promise<string> {
-  const decoder = new TextDecoder();
-  const chunks = answer.body[Symbol.asyncIterator]();
-  let text = '';
-  let bytes = 0;
-  try {
-    for (;;) {
-      const step = await within({ phase: 'gap', ms: gapMs }, chunks.next(), call);
-      if (step.done) return text + decoder.decode();
-      bytes += step.value.byteLength;
-      text += decoder.decode(step.value, { stream: true });
-      if (bytes <= maxBytes) continue;
-      if (!isOk(answer)) return text;
-      throw new InvalidResponseError('The model service sent an answer that is too large', {
-        details: { max_bytes: maxBytes },
-      });
-    }
-  } finally {
-    // Never waited for: a body that hangs ends by its signal.
-    void chunks.return?.().catch(() => undefined);
-  }
-}
-
 function wholeDelta({ raw, ...generation }: Generation): Delta {
   return {
     ...generation,
     finishReason: generation.finishReason ?? 'stop',
     raw: raw === undefined ? raw : asChunk(raw),
   };
-}
-
-function isOk({ status }: HttpAnswer): boolean {
-  return status >= 200 && status < 300;
 }
 
 /** Some services answer a request for a stream with the whole, and errors or pages with 200. */
@@ -200,28 +182,4 @@ function assertOptions({ model, contextLength }: OpenaiModelOptions, timeouts: T
   assertPositive('headersMs', timeouts.headersMs);
   assertContentLimits(timeouts);
   if (timeouts.connectMs !== undefined) assertPositive('connectMs', timeouts.connectMs);
-}
-
-function chatUrl(base: string): string {
-  const url = URL.canParse(base) ? new URL(base) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw badOption('url', 'must be an http or https URL', base);
-  // Never printed: it holds a secret.
-  if (url.username !== '' || url.password !== '')
-    throw new RangeError('url must not hold a user or a password; use key');
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`;
-  return url.href;
-}
-
-/** A header that fetch would refuse is refused here: the error of fetch repeats it, key and all. */
-function headersOf({ key, headers = {} }: OpenaiModelOptions): Record<string, string> {
-  const all: Record<string, string> = { 'content-type': 'application/json' };
-  if (key !== undefined) all['authorization'] = `Bearer ${key}`;
-  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
-  for (const [name, value] of Object.entries(all)) {
-    if (!/^[!#$%&'*+.^`|~\w-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      throw new RangeError(`${name === 'authorization' ? 'key' : 'headers'} must hold what a header may hold`);
-    }
-  }
-  return all;
 }

@@ -1,4 +1,4 @@
-/** OpenAI's chat completions on the wire: our options to their fields, their answers to our generations and deltas. */
+/** OpenAI's completions on the wire, of chats and, with `text` for a message, of prompts: our options to their fields, their answers to our generations and deltas. */
 import type { ChatRequest, Delta, GenerateOptions, Generation, Usage } from './text-model.js';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -9,11 +9,10 @@ export type Json = Readonly<Record<string, unknown>>;
  */
 export function requestBody(
   model: string,
-  input: string | ChatRequest,
+  request: Json,
   options: GenerateOptions,
   answer: 'whole' | 'stream',
 ): string {
-  const request: Json = typeof input === 'string' ? { messages: [{ role: 'user', content: input }] } : input;
   const { stream: _stream, stream_options: streamOptions, ...fields } = request;
   // Newer models refuse `max_tokens`; whoever sent the newer field gets the option there.
   const limit = 'max_completion_tokens' in fields ? 'max_completion_tokens' : 'max_tokens';
@@ -33,6 +32,11 @@ export function requestBody(
   });
 }
 
+/** A text is what a user says. */
+export function chatRequest(input: string | ChatRequest): Json {
+  return typeof input === 'string' ? { messages: [{ role: 'user', content: input }] } : input;
+}
+
 /** How many answers the request asks for; each finishes by itself. */
 export function choicesAsked(input: string | ChatRequest): number {
   const n = typeof input === 'string' ? 1 : input['n'];
@@ -45,7 +49,7 @@ export function readCompletion(body: string): Generation | undefined {
   if (raw === undefined || isPresent(raw['error'])) return undefined;
   const choice = firstChoice(raw);
   if (choice === undefined || isPresent(choice['error']) || choice['finish_reason'] === 'error') return undefined;
-  const { text = '', reasoning, toolCalls } = said(choice['message']);
+  const { text = '', reasoning, toolCalls } = said(choice['message'] ?? { content: choice['text'] });
   if (text === '' && reasoning === undefined && toolCalls === undefined) return undefined;
   return { text, finishReason: textOf(choice['finish_reason']), usage: usageOf(raw), raw };
 }
@@ -55,16 +59,18 @@ export function asChunk(completion: Json): Json {
   const choices = Array.isArray(completion['choices']) ? (completion['choices'] as readonly unknown[]) : [];
   return {
     ...completion,
-    object: 'chat.completion.chunk',
+    ...(completion['object'] === 'text_completion' ? {} : { object: 'chat.completion.chunk' }),
     choices: choices.filter(isJson).map(({ message, finish_reason: reason, ...choice }) => {
-      return { ...choice, delta: message, finish_reason: reason ?? 'stop' };
+      const said = message === undefined ? {} : { delta: message };
+      return { ...choice, ...said, finish_reason: reason ?? 'stop' };
     }),
   };
 }
 
 /** What a chunk says, finish reasons apart. */
 export function readChunk(raw: Json): Delta {
-  return { ...said(firstChoice(raw)?.['delta']), usage: usageOf(raw), raw };
+  const choice = firstChoice(raw);
+  return { ...said(choice?.['delta'] ?? { content: choice?.['text'] }), usage: usageOf(raw), raw };
 }
 
 /** The finish reasons in a chunk, by the index of their choice. */
@@ -95,7 +101,7 @@ export function parseJson(text: string): Json | undefined {
   }
 }
 
-function isJson(value: unknown): value is Json {
+export function isJson(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -4,6 +4,7 @@ import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { ContextLengthError } from '../errors/input-errors.js';
 import { OutOfMemoryError } from '../errors/upstream-errors.js';
 import { timeout } from '../policies/timeout.js';
+import { type MemoryUse, memoryShortage } from './memory-check.js';
 import { modelFailure } from './model-failure.js';
 import { asGeneration, openStream } from './open-stream.js';
 import type { ChatRequest, Delta, GenerateOptions, Generation, TextModel } from './text-model.js';
@@ -15,12 +16,6 @@ export interface LocalTextModel extends TextModel {
   memory?(): MemoryUse | undefined | PromiseLike<MemoryUse | undefined>;
   /** Gives back what was kept for speed. Called after memory ran out, before the one retry. */
   clearCache?(): void | PromiseLike<void>;
-}
-
-/** How full a memory is. */
-export interface MemoryUse {
-  readonly usedBytes: number;
-  readonly totalBytes: number;
 }
 
 /** Options of `safeGenerate()`. */
@@ -50,9 +45,6 @@ export interface SafeGeneration {
   readonly warning?: string;
 }
 
-/** Above this share of the memory in use, nothing is begun (R97). */
-const fullMemory = 0.9;
-const bytesPerMb = 1024 * 1024;
 const reducedWarning = 'Reduced max_tokens due to memory constraints';
 
 /**
@@ -161,13 +153,8 @@ async function checked(model: LocalTextModel, input: string | ChatRequest, maxTo
       details: left > 0 ? { input_tokens: estimate, max_tokens: maxTokens, max_tokens_left: left } : {},
     });
   }
-  const memory = await model.memory?.();
-  if (memory !== undefined && memory.usedBytes > memory.totalBytes * fullMemory) {
-    throw new OutOfMemoryError({
-      memoryUsed: Math.floor(memory.usedBytes / bytesPerMb),
-      memoryAvailable: Math.floor((memory.totalBytes - memory.usedBytes) / bytesPerMb),
-    });
-  }
+  const shortage = memoryShortage(await model.memory?.());
+  if (shortage !== undefined) throw shortage;
   return { exact, estimate };
 }
 

@@ -1,4 +1,14 @@
-/** `ripstop/node`: chutes, and any other exchange handler, on `node:http`. */
+/** `ripstop/node`: chutes, and any other exchange handler, on `node:http`; and what Node can tell of the system's load. */
+export { type KernelFiles, kernelFileDefaults } from '../../observation/load-sources/node-cgroup.js';
+export { cpuLoad } from '../../observation/load-sources/node-cpu.js';
+export { memoryLoad, systemMemory } from '../../observation/load-sources/node-memory.js';
+export {
+  type NvidiaGpu,
+  type NvidiaGpuOptions,
+  nvidiaGpu,
+  nvidiaGpuDefaults,
+} from '../../observation/load-sources/node-nvidia.js';
+export { systemLoad } from '../../observation/load-sources/node-system.js';
 export { type NodeListener, type NodeOptions, nodeDefaults, nodeListener } from './node-listener.js';
 export {
   type CloseOptions,

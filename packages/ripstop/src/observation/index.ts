@@ -1,0 +1,15 @@
+/** `ripstop/observation`: what we saw, and what follows from it. */
+export { type AdaptiveRequest, adaptiveGenerate, type DegradationNotes } from './adaptive-generate.js';
+export { type LevelFactors, type ParameterRule, parameterRuleDefaults } from './degraded-parameters.js';
+export { type Degradation, type DegradationSnapshot, degradation } from './degradation.js';
+export {
+  type DegradationOptions,
+  degradationDefaults,
+  degradationLevelDefaults,
+  type LevelOptions,
+} from './degradation-options.js';
+export type { DegradationLevel } from './level-tracker.js';
+export type { LoadReading, LoadSource } from './load-sampler.js';
+export { type EventLoopLoadOptions, eventLoopLoad, eventLoopLoadDefaults } from './load-sources/event-loop.js';
+export { type MetricsPageOptions, metricsPageDefaults, metricsPageLoad } from './load-sources/metrics-page.js';
+export { type Occupancy, occupancyLoad } from './load-sources/occupancy.js';
