@@ -7,7 +7,7 @@ import { parseDuration, parseSize } from '../../packages/gateway/src/config/unit
 
 const page = await readFile(fileURLToPath(new URL('../../docs/gateway.md', import.meta.url)), 'utf8');
 const rows = new Map(
-  [...page.matchAll(/^\| `((?:server|upstreams|models)\.[^`]+)` \|([^|]*)\|/gm)].map(([, key, value]) => [
+  [...page.matchAll(/^\| `((?:server|upstreams|models|load)\.[^`]+)` \|([^|]*)\|/gm)].map(([, key, value]) => [
     key ?? '',
     (value ?? '').replaceAll('`', '').trim(),
   ]),
@@ -15,7 +15,7 @@ const rows = new Map(
 
 function value(text: string): unknown {
   if (text === 'none') return [];
-  if (/^\d+$/.test(text)) return Number(text);
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
   if (text === 'true' || text === 'false') return text === 'true';
   return parseDuration(text) ?? parseSize(text) ?? text;
 }
@@ -44,10 +44,21 @@ test('every default of an upstream on the page is the code’s', () => {
   expect(value(rows.get('upstreams.<name>.maxMemory') ?? '')).toBe(maxMemory);
 });
 
+test('every default of the load on the page is the code’s', () => {
+  const { levels, ...others } = defaultConfig().load;
+  for (const [key, actual] of [
+    ...Object.entries(others),
+    ...Object.entries(levels).map(([level, above]) => [`levels.${level}`, above] as const),
+  ]) {
+    expect([key, value(rows.get(`load.${key}`) ?? 'missing')]).toEqual([key, actual]);
+  }
+});
+
 test('every key has its row, and keys of a later version are named', () => {
   for (const key of knownKeys['server'] ?? []) expect(rows.has(`server.${key}`), key).toBe(true);
   for (const key of knownKeys['models.*.timeouts'] ?? [])
     expect(rows.has(`models.<name>.timeouts.${key}`), key).toBe(true);
+  for (const key of knownKeys['load'] ?? []) expect(rows.has(`load.${key}`) || key === 'levels', key).toBe(true);
   for (const key of knownKeys['upstreams.*'] ?? [])
     expect(rows.has(`upstreams.<name>.${key}`) || page.includes(`\`${key}\``), key).toBe(true);
   for (const key of laterKeys) expect(page).toContain(`\`${key}\``);

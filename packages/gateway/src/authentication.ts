@@ -36,6 +36,14 @@ export function authenticator({ keys, adminKeys }: Pick<ServerConfig, 'keys' | '
 }
 
 /**
+ * Whose request it is, among those that may pass. Where no keys are set, whatever callers send as one is not checked,
+ * and they are all the same.
+ */
+export function callerOf({ keys }: Pick<ServerConfig, 'keys'>): (headers: Credentials['headers']) => string {
+  return keys.length === 0 ? () => '' : (headers) => presentedKey(headers) ?? '';
+}
+
+/**
  * Without keys the gateway trusts this machine, and a browser runs what other sites wrote: a page of theirs may send
  * requests here blindly, or make its own name point here. Browsers say which page a request comes from
  * (W3C Fetch Metadata), and every client says which name it asked for.

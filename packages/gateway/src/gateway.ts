@@ -1,7 +1,10 @@
 import { type Runtime, systemRuntime } from 'ripstop';
 import { type NodeServer, serve } from 'ripstop/node';
 import { createChute, createErrorHandler, type Logger, type RequestSummary } from 'ripstop/serving';
-import { authenticator } from './authentication.js';
+import { admission } from './admission/admission.js';
+import { Gate } from './admission/gate.js';
+import { gatewayDegradation } from './admission/pressure.js';
+import { authenticator, callerOf } from './authentication.js';
 import { createChains } from './chains/chains.js';
 import type { Config } from './config/schema.js';
 import { addChatCompletions } from './routes/chat-completions.js';
@@ -25,7 +28,7 @@ export interface Gateway {
 
 /** The whole of it: upstreams, the chains over them, the routes over those, and a server in front. */
 export function createGateway(config: Config, { logger }: GatewayOptions, runtime: Runtime = systemRuntime): Gateway {
-  const { server: settings } = config;
+  const { server: settings, load } = config;
   const upstreams = new Map(
     Object.entries(config.upstreams).map(([name, upstream]) => [name, createUpstream(name, upstream, runtime)]),
   );
@@ -42,14 +45,19 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
       profile: settings.profile,
       errorHandler: createErrorHandler({ logger: onlyErrors(logger), profile: settings.profile }, runtime),
       bodyLimitBytes: settings.bodyLimit,
-      guard: ({ request }) => {
-        const refusal = authenticate(request);
-        if (refusal !== undefined) throw refusal;
-      },
       onRequest: (summary) => logRequest(logger, summary),
     },
     runtime,
   );
+  const limits = { maxInFlight: load.maxInFlight, queue: load.queue, queueWaitMs: load.queueWait };
+  const gate: Gate = new Gate(limits, () => degradation.level, runtime);
+  const degradation = gatewayDegradation(load, () => gate, runtime);
+  chute.use(async ({ request }, next) => {
+    const refusal = authenticate(request);
+    if (refusal !== undefined) throw refusal;
+    return next();
+  });
+  chute.use(admission(gate, callerOf(settings), runtime));
   addPage(chute);
   addHealth(chute, chains, standing, runtime);
   addModels(chute, chains, runtime);

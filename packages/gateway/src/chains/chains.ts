@@ -10,6 +10,7 @@ import {
   type TextModel,
 } from 'ripstop/models';
 import type { CallContext } from 'ripstop/policies';
+import { type UpstreamLimits, upstreamLimits } from '../admission/upstream-limits.js';
 import type { Config, ModelConfig } from '../config/schema.js';
 import type { Upstream } from '../upstreams/upstream.js';
 import { Breakers } from './breakers.js';
@@ -65,11 +66,12 @@ export interface Chains {
   upstreams(): readonly UpstreamState[];
 }
 
-export function createChains({ models }: Config, upstreams: ReadonlyMap<string, Upstream>, runtime: Runtime): Chains {
+export function createChains(config: Config, upstreams: ReadonlyMap<string, Upstream>, runtime: Runtime): Chains {
   const breakers = new Breakers(runtime);
+  const limits = upstreamLimits(config.load, config.upstreams, runtime);
   const chains = new Map<string, Chain>();
-  for (const [name, config] of Object.entries(models)) {
-    chains.set(name, createChain(name, config, upstreams, breakers, runtime));
+  for (const [name, model] of Object.entries(config.models)) {
+    chains.set(name, createChain(name, model, { upstreams, breakers, limits }, runtime));
   }
 
   return {
@@ -83,15 +85,21 @@ export function createChains({ models }: Config, upstreams: ReadonlyMap<string, 
   };
 }
 
+/** What the chains share. */
+interface Shared {
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly breakers: Breakers;
+  readonly limits: UpstreamLimits;
+}
+
 function createChain(
   name: string,
   config: ModelConfig,
-  upstreams: ReadonlyMap<string, Upstream>,
-  breakers: Breakers,
+  { upstreams, breakers, limits }: Shared,
   runtime: Runtime,
 ): Chain {
   const { timeouts } = config;
-  const limits = {
+  const attemptLimits = {
     connectMs: timeouts.connect,
     headersMs: timeouts.headers,
     firstContentMs: timeouts.firstContent,
@@ -101,13 +109,17 @@ function createChain(
     const upstream = upstreams.get(upstreamName);
     if (upstream === undefined) return [];
     const breaker = breakers.get(upstreamName, config.breaker);
-    return [{ upstream, breaker, model: upstream.model(limits) }];
+    return [{ upstream, breaker, model: upstream.model(attemptLimits) }];
   });
   const chain = modelFallbackChain({}, runtime);
   const tries = new Tries(breakers, runtime);
   members.forEach(({ upstream, breaker, model }, index) => {
-    const behind = members.length - index - 1;
-    const policy = tries.at({ name: upstream.name, breaker, attempts: config.retry.attempts, behind });
+    const behind = members.slice(index + 1);
+    const elsewhere = (): boolean =>
+      behind.some((other) => isUsable(other.upstream, [other.breaker]) && limits.hasRoom(other.upstream.name));
+    const limit = limits.at(upstream.name, elsewhere);
+    const { attempts } = config.retry;
+    const policy = tries.at({ name: upstream.name, limit, breaker, attempts, behind: behind.length });
     if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy });
     else chain.addFallbackModel(model, upstream.name, index, { policy });
   });

@@ -13,6 +13,8 @@ const slowShare = 0.5;
 export interface Target {
   readonly name: string;
   readonly breaker: CircuitBreaker;
+  /** How many calls it takes at a time. */
+  readonly limit: Policy;
   /** Tries at this upstream, the first one included. */
   readonly attempts: number;
   /** How many upstreams stand behind it in the chain. */
@@ -54,9 +56,9 @@ export class Tries {
   at(target: Target): Policy {
     const when = (error: unknown, { attempt }: CallContext): boolean => this.mayRepeat(error, attempt);
     const budget = this.breakers.budget(target.name);
-    const { attempts, breaker } = target;
+    const { attempts, limit, breaker } = target;
     const again = retry({ attempts, baseDelayMs: 250, maxDelayMs: 5_000, budget, when }, this.runtime);
-    const tried = pipeline(again, breaker);
+    const tried = pipeline(again, limit, breaker);
     return policy(
       'tries',
       (next, scope) => {

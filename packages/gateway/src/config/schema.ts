@@ -2,15 +2,7 @@ import { z } from 'zod';
 import { parseDuration, parseSize } from './units.js';
 
 /** Keys that the design names and a later version will read. Refused until then, so that nobody relies on them. */
-export const laterKeys: readonly string[] = [
-  'images',
-  'load',
-  'journal',
-  'alerts',
-  'shared',
-  'telemetry',
-  'observation',
-];
+export const laterKeys: readonly string[] = ['images', 'journal', 'alerts', 'shared', 'telemetry', 'observation'];
 
 function withUnit(parse: (text: string) => number | undefined, message: string): z.ZodType<number, string> {
   return z.string({ error: message }).transform((text, context) => {
@@ -62,6 +54,8 @@ const httpUpstream = z.strictObject({
   headers: z.record(z.string(), z.string()).default({}),
   /** Tokens that the model's window holds. Declared, so that a longer request can go to a larger one. */
   contextLength: count.optional(),
+  /** Calls at a time. Without it the limit is found out: it is cut when the upstream says that it was too much. */
+  maxInFlight: count.optional(),
   /** Does it continue a last message of the assistant's? Read by resuming streams, in a later version. */
   prefill: z.boolean().default(false),
 });
@@ -71,6 +65,7 @@ const embeddedUpstream = z.strictObject({
   /** `auto` takes node-llama-cpp where it is installed, and the interpreter that ships with the gateway otherwise. */
   runtime: z.enum(['auto', 'interpreter', 'llama.cpp']).default('auto'),
   maxMemory: size.prefault('1gb'),
+  maxInFlight: count.optional(),
 });
 
 const ggufUpstream = z.strictObject({
@@ -79,6 +74,7 @@ const ggufUpstream = z.strictObject({
   file: z.string().min(1),
   contextLength: count.optional(),
   maxMemory: size.optional(),
+  maxInFlight: count.optional(),
 });
 
 const timeoutDefaultsText = {
@@ -129,6 +125,22 @@ const model = shaped<z.ZodType<z.output<typeof modelSettings>>>((value) => {
   return Array.isArray(value) ? chain.transform((names) => modelSettings.parse({ chain: names })) : modelSettings;
 });
 
+const share = z.number().gt(0).lt(1, 'must be a share below 1, such as 0.7');
+
+const load = z.strictObject({
+  /** Requests to models under way at a time, streams until their end included. */
+  maxInFlight: count.default(256),
+  /** Requests that may wait for a slot. */
+  queue: z.number().int().min(0).default(64),
+  /** How long one may wait; never longer than its deadline. */
+  queueWait: duration.prefault('2s'),
+  /** The pressure above which a level begins: 0 is idle, 1 is full. */
+  levels: z
+    .strictObject({ reduced: share.default(0.7), minimal: share.default(0.9) })
+    .refine(({ reduced, minimal }) => reduced < minimal, 'reduced must be below minimal')
+    .prefault({}),
+});
+
 export const configSchema = z.strictObject({
   server: server.prefault({}),
   upstreams: z
@@ -138,6 +150,7 @@ export const configSchema = z.strictObject({
     )
     .prefault({ local: { engine: 'embedded' } }),
   models: z.record(z.string().min(1).max(128), model).prefault({ default: ['local'] }),
+  load: load.prefault({}),
 });
 
 export type Config = z.output<typeof configSchema>;
@@ -147,6 +160,7 @@ export type EmbeddedUpstreamConfig = z.output<typeof embeddedUpstream>;
 export type GgufUpstreamConfig = z.output<typeof ggufUpstream>;
 export type ModelConfig = z.output<typeof modelSettings>;
 export type ServerConfig = Config['server'];
+export type LoadConfig = Config['load'];
 
 /** The keys that may stand at each place, for suggesting the right one. */
 export const knownKeys: Readonly<Record<string, readonly string[]>> = {
@@ -159,4 +173,6 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   'models.*.timeouts': Object.keys(timeouts.shape),
   'models.*.retry': ['attempts'],
   'models.*.breaker': ['consecutive', 'cooldown'],
+  load: Object.keys(load.shape),
+  'load.levels': ['reduced', 'minimal'],
 };

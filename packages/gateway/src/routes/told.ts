@@ -1,9 +1,13 @@
 import type { Reply } from 'ripstop/serving';
+import { timingOf } from '../admission/server-timing.js';
 import type { Served } from '../chains/chains.js';
 
 /** Writes who answered into the answer's headers and the request's log line. */
 export function told(reply: Reply): (served: Served) => void {
+  const timing = timingOf(reply);
+  timing?.asked();
   return ({ upstream, attempts, wasFallback }) => {
+    timing?.answered();
     reply.headers['x-ripstop-model'] = upstream;
     reply.headers['x-ripstop-attempts'] = String(attempts);
     reply.headers['x-ripstop-fallback'] = String(wasFallback);

@@ -1,0 +1,44 @@
+import type { Runtime } from 'ripstop';
+import type { ExchangeRequest, ExchangeResponse, Middleware, ResponseBody } from 'ripstop/serving';
+import type { Gate, Slot } from './gate.js';
+import { HeldStream } from './held-stream.js';
+import { requestPriority } from './priority.js';
+import { startTiming } from './server-timing.js';
+
+/**
+ * Lets requests to models in, one by one, before their bodies are read; a slot is held until the answer is ready, or
+ * its stream has ended. Models are asked by POST, and nothing else is: health, pages and lists pass freely.
+ */
+export function admission(
+  gate: Gate,
+  callerOf: (headers: ExchangeRequest['headers']) => string,
+  { clock }: Runtime,
+): Middleware<object> {
+  return async ({ request, route, context, reply }, next) => {
+    if (request.method !== 'POST' || route === undefined) return next();
+    const timing = startTiming(reply, clock);
+    let slot: Slot | undefined;
+    try {
+      const priority = requestPriority(request.headers);
+      const entering = gate.enter({ key: callerOf(request.headers), priority, context });
+      slot = entering instanceof Promise ? await entering : entering;
+      timing.waited();
+      // Between a slot's being handed over and this step the caller may have left, or the deadline passed.
+      if (context.aborted) throw context.reason;
+      const answer = await next();
+      return { ...answer, headers: { ...answer.headers, 'server-timing': timing.header }, body: held(answer, slot) };
+    } catch (error) {
+      if (slot === undefined) timing.waited();
+      else slot.free();
+      // What stands in the reply stands on errors too.
+      reply.headers['server-timing'] = timing.header;
+      throw error;
+    }
+  };
+}
+
+function held({ body }: ExchangeResponse, slot: Slot): ResponseBody {
+  if (typeof body === 'object' && Symbol.asyncIterator in body) return new HeldStream(body, () => slot.free());
+  slot.free();
+  return body;
+}
