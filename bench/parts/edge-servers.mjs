@@ -44,6 +44,17 @@ const contenders = {
     const { port } = await serve((await chute()).handle, { port: 0 });
     return port;
   },
+  /** What the chute's adapter costs by itself. */
+  async 'adapter on node:http'() {
+    const { serve } = await import('ripstop/node');
+    const headers = { 'content-type': 'application/json; charset=utf-8' };
+    const handle = async (request) => {
+      const bytes = await request.readBody(1_000_000);
+      return { status: 200, headers, body: JSON.stringify(answerTo(JSON.parse(Buffer.from(bytes).toString()))) };
+    };
+    const { port } = await serve(handle, { port: 0 });
+    return port;
+  },
   async 'bare Fastify'() {
     return listenFastify((app) => app.post('/generate', async ({ body }) => answerTo(body)));
   },

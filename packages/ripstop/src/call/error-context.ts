@@ -9,6 +9,7 @@ import { inside } from './async-storage.js';
 import { allOf, type ContextFields, currentFrame, type Frame } from './context-frames.js';
 import { isCorrelationId } from './correlation-id.js';
 import { isStream, watchStream } from './stream.js';
+import { isThenable } from './thenable.js';
 
 export type { ContextFields } from './context-frames.js';
 
@@ -58,9 +59,12 @@ export const errorContext: ErrorContext = {
   of: (error) => contextOf(error, allOf(currentFrame())),
 };
 
-/** A request's own context, whatever surroundings its server happens to answer it in. For servers. */
+/**
+ * A request's own context, whatever surroundings its server happens to answer it in. For servers, who have checked the
+ * id, and give a record that is nobody else's.
+ */
 export function startErrorContext<T>(fields: ContextFields, work: () => T): T {
-  return enter(fields, undefined, work);
+  return within({ fields: Object.freeze(fields), parent: undefined }, work);
 }
 
 /**
@@ -110,7 +114,10 @@ function isWithin(inner: Frame, outer: Frame): boolean {
 }
 
 function enter<T>(fields: ContextFields, parent: Frame | undefined, work: () => T): T {
-  const frame: Frame = { fields: taken(fields), parent };
+  return within({ fields: taken(fields), parent }, work);
+}
+
+function within<T>(frame: Frame, work: () => T): T {
   try {
     return watched(inside(frame, work), frame);
   } catch (error) {
@@ -152,10 +159,6 @@ function note(error: unknown, frame: Frame): void {
   const known = left.get(error) ?? [];
   if (known.some((inner) => isWithin(inner, frame))) return;
   left.set(error, [...known, frame].slice(-mostFrames));
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return isObject(value) && 'then' in value && typeof value.then === 'function';
 }
 
 function isObject(value: unknown): value is object {

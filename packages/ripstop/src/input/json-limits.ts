@@ -26,6 +26,7 @@ export const jsonLimitDefaults: Defaults<JsonLimits> = { maxDepth: 128, maxField
  * @throws InvalidInputError 400 where it is nested too deep, 413 where it has too many fields.
  */
 export function assertJsonText(text: string, limits: JsonLimits = {}): void {
+  if (isPlainlyWithin(text, limits)) return;
   const count = counter(limits);
   let depth = 0;
   let isFirst = false;
@@ -42,6 +43,23 @@ export function assertJsonText(text: string, limits: JsonLimits = {}): void {
     if (isFirst) count.depth((depth += 1));
     else if (code === quote) at = endOfString(text, at);
   }
+}
+
+/** Most bodies are too short for any breach, or have too few brackets. Counting those takes the engine no time. */
+function isPlainlyWithin(text: string, limits: JsonLimits): boolean {
+  const { maxDepth = jsonLimitDefaults.maxDepth, maxFields = jsonLimitDefaults.maxFields } = limits;
+  // Every level takes a character, and every field two. Limits that make no sense are told below.
+  const areCounts = Math.floor(maxDepth) === maxDepth && Math.floor(maxFields) === maxFields;
+  if (!areCounts || !(maxDepth >= 1 && maxFields > text.length / 2)) return false;
+  if (text.length <= maxDepth) return true;
+  let left = maxDepth;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      left -= 1;
+      if (left < 0) return false;
+    }
+  }
+  return true;
 }
 
 /**

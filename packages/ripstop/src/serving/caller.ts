@@ -4,7 +4,9 @@ import type { CallerSignal } from '../call/caller-signal.js';
 export class Caller implements CallerSignal {
   private abortion: { readonly reason: unknown } | undefined = undefined;
   private controller: AbortController | undefined = undefined;
-  private listeners: Set<() => void> | undefined = undefined;
+  /** Nearly always one, which needs no set. */
+  private listener: (() => void) | undefined = undefined;
+  private others: Set<() => void> | undefined = undefined;
 
   get aborted(): boolean {
     return this.abortion !== undefined;
@@ -27,18 +29,21 @@ export class Caller implements CallerSignal {
     if (this.abortion !== undefined) return;
     this.abortion = { reason };
     this.controller?.abort(reason);
-    const { listeners } = this;
-    this.listeners = undefined;
-    if (listeners !== undefined) for (const listener of listeners) listener();
+    const { listener, others } = this;
+    this.listener = undefined;
+    this.others = undefined;
+    listener?.();
+    if (others !== undefined) for (const other of others) other();
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    if (this.aborted) return;
-    this.listeners ??= new Set();
-    this.listeners.add(listener);
+    if (this.aborted || listener === this.listener) return;
+    if (this.listener === undefined) this.listener = listener;
+    else (this.others ??= new Set()).add(listener);
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.listeners?.delete(listener);
+    if (listener === this.listener) this.listener = undefined;
+    else this.others?.delete(listener);
   }
 }

@@ -1,13 +1,14 @@
 /** One request to one cord, from the guard to the handler's result. */
+import { isThenable } from '../call/thenable.js';
 import type { CallContext } from '../call/call.js';
 import { startErrorContext } from '../call/error-context.js';
 import { isStream } from '../call/stream.js';
 import type { Cord, CordCall, Guard, Reply } from './cord.js';
 import { checkedOutput } from './cord-output.js';
 import { CordStream } from './cord-stream.js';
-import { type ExchangeRequest, isResponse } from './exchange.js';
+import { type ExchangeRequest, type ExchangeResponse, isResponse } from './exchange.js';
 import type { Logger } from './logger.js';
-import { readInput } from './read-input.js';
+import { readBody, readInput } from './read-input.js';
 
 /** What the chute brings to every run. */
 export interface CordRunSettings {
@@ -24,6 +25,8 @@ export interface CordRequest {
   readonly reply: Reply;
   readonly correlationId: string;
   readonly log: () => Logger;
+  /** Set where the handler has answered in full (`respond`); what is given then is the stream in it, if there is one. */
+  inFull: ExchangeResponse | undefined;
 }
 
 /**
@@ -31,25 +34,49 @@ export interface CordRequest {
  */
 export async function runCord(
   cord: Cord,
-  { request, params, reply, correlationId, log }: CordRequest,
+  about: CordRequest,
   context: CallContext,
   settings: CordRunSettings,
 ): Promise<unknown> {
-  if (cord.answers === 'when ready') await settings.ready();
-  const guard = cord.guard ?? settings.guard;
-  await guard?.({ request, route: cord.route, correlationId, notes: reply.notes });
-  const input = (await readInput(request, cord, context.runtime.clock)) as never;
+  const { request, reply, correlationId } = about;
+  // Nothing is awaited that is there already: a wait costs a promise and a turn.
+  const starting = cord.answers === 'when ready' ? settings.ready() : undefined;
+  if (starting !== undefined) await starting;
+  const guarding = (cord.guard ?? settings.guard)?.({ request, route: cord.route, correlationId, notes: reply.notes });
+  if (guarding !== undefined) await guarding;
+  const body = readBody(request, cord, context.runtime.clock);
+  const reading = readInput(request, cord, body === undefined ? undefined : await body);
+  const input = (isThenable(reading) ? await reading : reading) as never;
   const attempt = (context: CallContext): unknown => {
-    const call = new HandlerCall({ input, state: settings.state as never, context, request, params, reply }, log);
+    const call = new HandlerCall(input, settings.state as never, context, about);
     return startErrorContext({ correlationId, route: cord.route }, () => cord.handler(call));
   };
-  if (cord.layers === undefined) return checked(cord, await attempt(context));
-  // Policies see a stream when its first item is there, so that until then it can be retried or stood in for.
+  if (cord.layers !== undefined) return unpacked(about, await underLayers(cord.layers, cord, attempt, about, context));
+  const answering = attempt(context);
+  const answer = isThenable(answering) ? await answering : answering;
+  if (cord.output === undefined) return unpacked(about, answer);
+  return unpacked(about, await checked(cord, answer));
+}
+
+/** Policies see a stream when its first item is there, so that until then it can be retried or stood in for. */
+function underLayers(
+  layers: NonNullable<Cord['layers']>,
+  cord: Cord,
+  attempt: (context: CallContext) => unknown,
+  { request }: CordRequest,
+  context: CallContext,
+): Promise<unknown> {
   const opened = async (context: CallContext): Promise<unknown> => {
     const result = await checked(cord, await attempt(context));
     return isStream(result) && request.method !== 'HEAD' ? new CordStream(result, undefined).open() : result;
   };
-  return cord.layers.execute(opened, { context });
+  return layers.execute(opened, { context });
+}
+
+function unpacked(about: CordRequest, result: unknown): unknown {
+  if (!isResponse(result)) return result;
+  about.inFull = result;
+  return isStream(result.body) ? result.body : undefined;
 }
 
 /**
@@ -65,14 +92,14 @@ class HandlerCall implements CordCall<never, never> {
   readonly reply: Reply;
   private readonly logger: () => Logger;
 
-  constructor(known: Omit<CordCall<never, never>, 'signal' | 'log'>, logger: () => Logger) {
-    this.input = known.input;
-    this.state = known.state;
-    this.context = known.context;
-    this.request = known.request;
-    this.params = known.params;
-    this.reply = known.reply;
-    this.logger = logger;
+  constructor(input: never, state: never, context: CallContext, { request, params, reply, log }: CordRequest) {
+    this.input = input;
+    this.state = state;
+    this.context = context;
+    this.request = request;
+    this.params = params;
+    this.reply = reply;
+    this.logger = log;
   }
 
   get signal(): AbortSignal {

@@ -1,4 +1,5 @@
 /** Reporting an error: counted, remembered, told as an event, logged. */
+import { isThenable } from '../call/thenable.js';
 import { type ContextFields, contextOf, errorContext } from '../call/error-context.js';
 import type { HandledError } from '../call/events.js';
 import type { Runtime } from '../call/runtime.js';
@@ -195,8 +196,4 @@ function logFields(incident: Incident, facts: HandledError, messages: ToldMessag
     context: Object.fromEntries(Object.entries(facts.context).filter(([name]) => !requestFacts.has(name))),
     ...(severityOf(error) === 'error' ? { err: loggedError(thrown, messages) } : {}),
   };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -56,9 +56,24 @@ export type ExchangeHandler = (request: ExchangeRequest) => Promise<ExchangeResp
 
 const brand = Symbol.for('ripstop.ExchangeResponse');
 
+class Answer implements ExchangeResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  readonly body: ResponseBody;
+
+  constructor(status: number, headers: ResponseHeaders, body: ResponseBody) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+}
+
+// On the prototype, so that it costs nothing per answer.
+Object.defineProperty(Answer.prototype, brand, { value: true });
+
 /** An answer in full, for handlers that need more than a value: `respond(200, { 'content-type': 'text/html' }, page)`. */
 export function respond(status: number, headers: ResponseHeaders = {}, body?: ResponseBody): ExchangeResponse {
-  return Object.defineProperty({ status, headers, body }, brand, { value: true });
+  return new Answer(status, headers, body);
 }
 
 /** Was it made by `respond`? An object that only looks like an answer is a value. */

@@ -88,7 +88,8 @@ export function createLifecycle<Scope>(scope: Scope): Lifecycle<Scope> {
   }
 
   function isStarted(): boolean {
-    return state.kind === 'ready' || (state.kind === 'new' && startup.length === 0);
+    if (state.kind === 'ready') return true;
+    return startup.length === 0 && (state.kind === 'new' || state.kind === 'starting');
   }
 
   function assertReady(): undefined {

@@ -1,7 +1,7 @@
 /** From a request to the one validated input object of its cord (D121). */
 import type { Clock } from '../call/runtime.js';
 import { InvalidInputError, ValidationError } from '../errors/input-errors.js';
-import { fieldErrors, maxIssues } from '../input/issues.js';
+import { fieldErrors, maxIssues, type SchemaResult } from '../input/issues.js';
 import { assertJsonValue, type JsonLimits } from '../input/json-limits.js';
 import { parseJson } from '../input/json-text.js';
 import { readLimited } from './body-limits.js';
@@ -9,25 +9,39 @@ import type { Cord } from './cord.js';
 import type { ExchangeRequest, RequestHeaders } from './exchange.js';
 
 /**
- * @throws InvalidInputError 400, 408, 413 or 415 for a body that cannot be read.
- * @throws ValidationError for one that can, and does not fit.
+ * The body, for cords that have one. `undefined` for the others: what they are sent stands in the query.
+ *
+ * @throws InvalidInputError 408, 413 or 415 for a body that cannot be read.
  */
-export async function readInput(request: ExchangeRequest, cord: Cord, clock: Clock): Promise<unknown> {
+export function readBody(request: ExchangeRequest, cord: Cord, clock: Clock): Promise<Uint8Array> | undefined {
+  if (cord.method === 'GET') return undefined;
+  assertJson(request.headers);
+  return readLimited(request, cord.limits, clock);
+}
+
+/**
+ * What the cord's schema makes of what was sent: at once, unless the schema takes its time.
+ *
+ * @throws InvalidInputError 400 or 413 for what cannot be read.
+ * @throws ValidationError for what can, and does not fit.
+ */
+export function readInput(request: ExchangeRequest, cord: Cord, bytes: Uint8Array | undefined): unknown {
   const { input: schema } = cord;
-  const raw = cord.method === 'GET' ? readQuery(request.query, cord) : await readBody(request, cord, clock);
+  const raw = bytes === undefined ? readQuery(request.query, cord) : parsedBody(bytes, cord);
   if (schema === undefined) return raw;
-  const result = await schema['~standard'].validate(raw);
+  const result = schema['~standard'].validate(raw);
+  return result instanceof Promise ? result.then((late) => fitting(late, raw)) : fitting(result, raw);
+}
+
+function fitting(result: SchemaResult<unknown>, raw: unknown): unknown {
   if (result.issues === undefined) return result.value;
   const count = result.issues.length;
   throw new ValidationError(fieldErrors(result.issues, raw), count > maxIssues ? { details: { issues: count } } : {});
 }
 
-async function readBody(request: ExchangeRequest, cord: Cord, clock: Clock): Promise<unknown> {
-  const { input: schema, limits } = cord;
-  assertJson(request.headers);
-  const bytes = await readLimited(request, limits, clock);
+function parsedBody(bytes: Uint8Array, cord: Cord): unknown {
   if (!isBlank(bytes)) return parseJson(bytes, jsonLimits(cord));
-  if (schema !== undefined) throw new InvalidInputError('The request body is empty; send a JSON object');
+  if (cord.input !== undefined) throw new InvalidInputError('The request body is empty; send a JSON object');
   return undefined;
 }
 

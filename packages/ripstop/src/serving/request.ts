@@ -9,13 +9,13 @@ import { InvalidInputError } from '../errors/input-errors.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import type { Cord, CordCall, Reply } from './cord.js';
-import { type CordRunSettings, runCord } from './cord-run.js';
+import { type CordRequest, type CordRunSettings, runCord } from './cord-run.js';
 import { requestCorrelationId } from './correlation.js';
 import { type Cors, withCors } from './cors.js';
 import { requestDeadline } from './deadline-header.js';
 import type { ErrorHandler } from './error-handler.js';
 import type { ErrorScope } from './error-report.js';
-import { type ExchangeRequest, type ExchangeResponse, isResponse, type ResponseBody, respond } from './exchange.js';
+import { type ExchangeRequest, type ExchangeResponse, type ResponseBody, respond } from './exchange.js';
 import { Frames, type FramesEnd, streamHeaders } from './frames.js';
 import { type Logger, withFields } from './logger.js';
 import { type Middleware, throughMiddlewares } from './middleware.js';
@@ -57,7 +57,8 @@ class RequestRun {
   private readonly started: number;
   private readonly reply: Reply = { status: 200, headers: {}, notes: {} };
   private route: string | undefined = undefined;
-  private dialect: Dialect = 'native';
+  /** That of the cord, once it is known. */
+  private dialect: Dialect | undefined = undefined;
   private scope: RootScope | undefined = undefined;
   /** The handler's stream, framed. A middleware may stand around it, or answer something else. */
   private frames: Frames | undefined = undefined;
@@ -84,16 +85,20 @@ class RequestRun {
     const { status, headers } = response;
     this.status = status;
     const body = this.sent(response.body);
-    const all = cors === undefined ? headers : withCors(headers, cors);
-    return { status, headers: { ...all, 'x-correlation-id': this.correlationId }, body };
+    const all: Record<string, string | readonly string[]> = { ...headers };
+    if (cors !== undefined) Object.assign(all, withCors(headers, cors));
+    all['x-correlation-id'] = this.correlationId;
+    return { status, headers: all, body };
   }
 
-  private async passed(): Promise<ExchangeResponse> {
+  private passed(): ExchangeResponse | Promise<ExchangeResponse> {
     const { request, settings } = this;
     const match = this.matched();
-    const allowed = match.kind === 'wrong_method' ? match.allowed : anyMethod;
-    const preflight = settings.cors?.preflight(request, allowed);
-    if (preflight !== undefined) return preflight;
+    if (settings.cors !== undefined) {
+      const allowed = match.kind === 'wrong_method' ? match.allowed : anyMethod;
+      const preflight = settings.cors.preflight(request, allowed);
+      if (preflight !== undefined) return preflight;
+    }
     const scope = createContext(
       {
         signal: request.caller ?? request.signal,
@@ -110,7 +115,6 @@ class RequestRun {
 
   private matched(): Match<Cord> {
     const { method, path } = this.request;
-    this.dialect = this.settings.dialectNear(path);
     const match = this.settings.router.match(method, path);
     if (match.kind !== 'unknown') {
       this.route = match.pattern;
@@ -136,8 +140,11 @@ class RequestRun {
     return throughMiddlewares(settings.middlewares, call, () => this.routed(match, context));
   }
 
-  private async routed(match: Match<Cord>, scope: RootScope): Promise<ExchangeResponse> {
-    if (match.kind === 'found') return this.called(match.target, match.params, scope);
+  private routed(match: Match<Cord>, scope: RootScope): Promise<ExchangeResponse> {
+    return match.kind === 'found' ? this.called(match.target, match.params, scope) : this.refused(match);
+  }
+
+  private async refused(match: Exclude<Match<Cord>, { readonly kind: 'found' }>): Promise<ExchangeResponse> {
     // Which paths there are is told to those who may come in.
     const { request, route, correlationId, reply } = this;
     await this.settings.guard?.({ request, route, correlationId, notes: reply.notes });
@@ -154,16 +161,10 @@ class RequestRun {
     scope: RootScope,
   ): Promise<ExchangeResponse> {
     const { request, reply, correlationId } = this;
-    let inFull: ExchangeResponse | undefined;
-    const work = async (): Promise<unknown> => {
-      const about = { request, params, reply, correlationId, log: () => this.log() };
-      const result = await runCord(cord, about, scope, this.settings);
-      if (!isResponse(result)) return result;
-      inFull = result;
-      return isStream(result.body) ? result.body : undefined;
-    };
+    const about: CordRequest = { request, params, reply, correlationId, log: () => this.log(), inFull: undefined };
     // Whatever the guard, the body, the schema and the handler do, an abort answers at once; a stream stays under it.
-    const value = await settleOrAbort(work(), wholeAttempt(scope));
+    const value = await settleOrAbort(runCord(cord, about, scope, this.settings), wholeAttempt(scope));
+    const { inFull } = about;
     if (inFull !== undefined) return isStream(value) ? { ...inFull, body: value as ResponseBody } : inFull;
     if (isStream(value)) return this.streamed(cord, value[Symbol.asyncIterator]());
     const { status, headers } = reply;
@@ -237,13 +238,13 @@ class RequestRun {
   }
 
   private errorScope(): ErrorScope {
-    const { method, headers } = this.request;
+    const { method, path, headers } = this.request;
     return {
       correlationId: this.correlationId,
       method,
       route: this.route,
       ms: this.elapsed(),
-      format: errorFormat(this.dialect, headers['accept']),
+      format: errorFormat(this.dialect ?? this.settings.dialectNear(path), headers['accept']),
       headers: this.reply.headers,
     };
   }

@@ -69,6 +69,11 @@ export function createRouter<T>(): Router<T> {
       methods.set(method, target);
     },
     match(method, path) {
+      const exact = literal.get(path);
+      const direct = exact?.methods.get(method);
+      if (exact !== undefined && direct !== undefined) {
+        return { kind: 'found', target: direct, pattern: exact.pattern, params: noParams };
+      }
       const allowed = new Set<string>();
       let first: Resource<T> | undefined;
       for (const [found, params] of candidates(path)) {

@@ -23,6 +23,7 @@ export interface NodeExchangeOptions {
 }
 
 const nothingAround: AppAround = {};
+const dealtWith = (): void => undefined;
 
 export class NodeExchange implements ExchangeRequest {
   readonly method: string;
@@ -51,7 +52,7 @@ export class NodeExchange implements ExchangeRequest {
     this.response = response;
     this.options = options;
     // A client that is gone closes the exchange, which is where it is dealt with.
-    response.on('error', () => undefined);
+    response.on('error', dealtWith);
   }
 
   get remoteAddress(): string | undefined {
@@ -118,10 +119,10 @@ export class NodeExchange implements ExchangeRequest {
       const over = (): void => {
         timer.cancel();
         this.rejectBody = undefined;
-        request.off('data', keep).off('end', end);
       };
       const fail = (error: ModelError): void => {
         over();
+        request.off('data', keep).off('end', end);
         // The rest stays in the kernel until the answer is out: nobody's memory grows.
         request.pause();
         reject(error);
@@ -137,7 +138,7 @@ export class NodeExchange implements ExchangeRequest {
       };
       const timer = options.clock.after(timeoutMs, () => this.breakBody(this.tooSlow(timeoutMs)));
       this.rejectBody = fail;
-      request.on('data', keep).once('end', end);
+      request.on('data', keep).on('end', end);
     });
   }
 

@@ -70,6 +70,7 @@ export function createAnswerer(
   const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
   const { clock } = runtime;
 
+  /** Never rejects. */
   async function answer(exchange: NodeExchange): Promise<void> {
     const { response } = exchange;
     let answered: ExchangeResponse;
@@ -85,7 +86,16 @@ export function createAnswerer(
       const instead = errors.respond(error, scopeOf(exchange));
       // An answer that has begun is broken off, so that nobody takes it for complete; there is never a second (D63).
       if (response.headersSent) response.destroy();
-      else await send(exchange, instead, writeStallMs);
+      else await sendInstead(exchange, instead);
+    }
+  }
+
+  async function sendInstead(exchange: NodeExchange, answer: ExchangeResponse): Promise<void> {
+    try {
+      await send(exchange, answer, writeStallMs);
+    } catch (error) {
+      errors.handle(error, scopeOf(exchange));
+      exchange.response.destroy();
     }
   }
 
@@ -103,10 +113,7 @@ export function createAnswerer(
   return (request, response, { continueOnRead, around }) => {
     const exchange = new NodeExchange(request, response, { clock, bodyTimeoutMs, continueOnRead, around });
     live.add(exchange);
-    response.once('finish', () => linger(request));
-    answer(exchange).catch((error: unknown) => {
-      errors.handle(error, scopeOf(exchange));
-      response.destroy();
-    });
+    response.on('finish', () => linger(request));
+    void answer(exchange);
   };
 }

@@ -29,7 +29,7 @@ export class LiveExchanges {
     const exchanges = this.connected(socket);
     exchanges.add(exchange);
     if (this.state === 'draining') exchange.response.shouldKeepAlive = false;
-    exchange.response.once('close', () => {
+    exchange.response.on('close', () => {
       exchanges.delete(exchange);
       exchange.close();
       if (this.state === 'draining' && exchanges.size === 0) socket.destroySoon();
