@@ -410,8 +410,9 @@ test('GW5 D85: a stream falls back until the first content, and says who answers
   ]);
 });
 
-test('GW5: after the first content nobody else is asked; the failure is the reader’s', async () => {
-  const { chain, models, events } = chainOf([[{ pieces: ['Hel'], end: new Error('boom') }], ['from b']]);
+test('GW5 GW8: without resuming, after the first content nobody else is asked; the failure is the reader’s', async () => {
+  const scripts = [[{ pieces: ['Hel'], end: new Error('boom') }], ['from b']];
+  const { chain, models, events } = chainOf(scripts, { resume: 'off' });
   const read = await collect(await chain.streamWithFallback('Hi'));
   expect(read).toMatchObject({
     text: 'Hel',
@@ -422,11 +423,12 @@ test('GW5: after the first content nobody else is asked; the failure is the read
 });
 
 test('B17: a stream is judged at its end: one that breaks counts against its model', async () => {
-  const { chain } = chainOf([[{ pieces: ['Hel'], end: new Error('boom') }, 'fine']], { breaker: { consecutive: 2 } });
+  const options = { breaker: { consecutive: 2 }, resume: 'off' } as const;
+  const { chain } = chainOf([[{ pieces: ['Hel'], end: new Error('boom') }, 'fine']], options);
   await collect(await chain.streamWithFallback('Hi'));
   await collect(await chain.streamWithFallback('Hi'));
   expect(chain.models[0]?.state).toBe('closed');
-  const broken = chainOf([[{ pieces: ['Hel'], end: new Error('boom') }]], { breaker: { consecutive: 2 } });
+  const broken = chainOf([[{ pieces: ['Hel'], end: new Error('boom') }]], options);
   await collect(await broken.chain.streamWithFallback('Hi'));
   expect(broken.chain.models[0]?.state).toBe('closed');
   await collect(await broken.chain.streamWithFallback('Hi'));
@@ -495,4 +497,5 @@ test('a bad option is refused', () => {
   expect(() => modelFallbackChain({ breaker: { consecutive: 0 } })).toThrow(RangeError);
   expect(() => modelFallbackChain({ whenFiltered: 'maybe' as 'stop' })).toThrow(RangeError);
   expect(() => modelFallbackChain({ whenAllUnhealthy: 'maybe' as 'fail' })).toThrow(RangeError);
+  expect(() => modelFallbackChain({ resume: 'maybe' as 'off' })).toThrow(RangeError);
 });

@@ -1,6 +1,7 @@
+import { abortable } from '../call/attempt.js';
 import type { CallContext } from '../call/call.js';
 import { assertOneOf, badOption, type Defaults, withDefaults } from '../call/options.js';
-import { createContext } from '../call/root-scope.js';
+import { createContext, type RootScope } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { watchStream } from '../call/stream.js';
 import type { AttemptReport, ModelError } from '../errors/model-error.js';
@@ -9,6 +10,9 @@ import type { Policy } from '../policies/policy.js';
 import { type Answer, type Ask, type Member, walk } from './fallback-walk.js';
 import { modelFailure } from './model-failure.js';
 import { asGeneration, openStream } from './open-stream.js';
+import { type ResumeWork, ResumingStream } from './resume.js';
+import type { BilledAttempt } from './resume-part.js';
+import { asksForPlainText, type Prefill } from './resume-request.js';
 import type { ChatRequest, Delta, GenerateOptions, TextModel, TextResult, Usage } from './text-model.js';
 
 /** Options of `modelFallbackChain()`. */
@@ -21,6 +25,11 @@ export interface FallbackChainOptions {
   readonly whenAllUnhealthy?: 'try_least_bad' | 'fail' | undefined;
   /** After a safety filter's refusal: that is the answer, or the next model is asked. Default: `stop`. */
   readonly whenFiltered?: 'stop' | 'next' | undefined;
+  /**
+   * After a stream broke off: another model says the rest of a plain text, or the stream ends in its error. Only plain
+   * text is resumed: no tools, no response format, no log probabilities, one choice. Default: `plain_text`.
+   */
+  readonly resume?: 'plain_text' | 'off' | undefined;
 }
 
 const breakerDefaults: CircuitBreakerOptions = { consecutive: 4, cooldownMs: 300_000 };
@@ -30,12 +39,15 @@ export const fallbackChainDefaults: Defaults<FallbackChainOptions, Exclude<keyof
   breaker: breakerDefaults,
   whenAllUnhealthy: 'try_least_bad',
   whenFiltered: 'stop',
+  resume: 'plain_text',
 };
 
 /** How one model of a chain is called. */
 export interface ChainModelOptions {
   /** The policy under which this model is called, in place of the chain's. */
   readonly policy?: Policy | undefined;
+  /** How it is asked to go on from a text, as `assistantPrefill` does. Default: it cannot; it starts anew. */
+  readonly prefill?: Prefill | undefined;
 }
 
 /** What a caller may say about one call of a chain. */
@@ -61,9 +73,13 @@ export interface FallbackResult {
 
 /** A stream whose first content has arrived. It must be read to its end, left, or aborted. */
 export interface FallbackStream {
+  /** Who speaks now: a stream that is resumed changes models. */
   readonly model_used: string;
   readonly was_fallback: boolean;
+  /** What has failed so far. */
   readonly attempts: readonly AttemptReport[];
+  /** Of a resumed stream, what each model's part has cost; complete at its end. The last delta's usage is the sum. */
+  readonly billed: readonly BilledAttempt[];
   readonly stream: AsyncIterable<Delta>;
 }
 
@@ -95,8 +111,8 @@ export interface ModelFallbackChain {
  *
  * Any failure of a model leads to the next; a fault of the caller's ends the call, except that an input which is too
  * long may still fit a model that declares a larger window. A breaker per model leaves out, at no cost, those that have
- * kept failing. One deadline holds for all. A stream changes models only before its first content: after that its
- * failure is its reader's.
+ * kept failing. One deadline holds for all. A stream that breaks off after its first content is resumed where that can
+ * be done without a letter lost or said twice; else its failure is its reader's.
  *
  * @throws RangeError for a bad option.
  */
@@ -104,10 +120,11 @@ export function modelFallbackChain(
   options: FallbackChainOptions = {},
   runtime: Runtime = systemRuntime,
 ): ModelFallbackChain {
-  const { policyFor, whenAllUnhealthy, whenFiltered } = withDefaults(fallbackChainDefaults, options);
+  const { policyFor, whenAllUnhealthy, whenFiltered, resume } = withDefaults(fallbackChainDefaults, options);
   const breaker = withDefaults(breakerDefaults, options.breaker ?? {});
   assertOneOf('whenAllUnhealthy', whenAllUnhealthy, ['try_least_bad', 'fail']);
   assertOneOf('whenFiltered', whenFiltered, ['stop', 'next']);
+  assertOneOf('resume', resume, ['plain_text', 'off']);
   circuitBreaker(breaker, runtime); // A bad option is refused here, and not by the first model.
   let members: readonly Member[] = [];
 
@@ -115,14 +132,14 @@ export function modelFallbackChain(
     model: TextModel,
     name: string,
     place: Pick<Member, 'isFallback' | 'priority'>,
-    own?: Policy,
+    { policy: own, prefill }: ChainModelOptions,
   ): Member {
     if (typeof name !== 'string' || name === '') throw badOption('name', 'must be a name', name);
     if (typeof model?.generate !== 'function') throw badOption('model', 'must have a generate function', typeof model);
     const given = own ?? policyFor?.(name);
-    if (given !== undefined) return { name, model, ...place, policy: given, breaker: undefined };
+    if (given !== undefined) return { name, model, ...place, prefill, policy: given, breaker: undefined };
     const made = circuitBreaker({ ...breaker, name }, runtime);
-    return { name, model, ...place, policy: made, breaker: made };
+    return { name, model, ...place, prefill, policy: made, breaker: made };
   }
 
   function ask<T>(work: Ask<T>, scope: CallContext): Promise<Answer<T>> {
@@ -131,16 +148,16 @@ export function modelFallbackChain(
   }
 
   const chain: ModelFallbackChain = {
-    addPrimaryModel(model, name, { policy } = {}) {
+    addPrimaryModel(model, name, own = {}) {
       const fallbacks = members.filter(({ isFallback }) => isFallback);
       assertUnique(name, fallbacks);
-      members = [member(model, name, { isFallback: false, priority: 0 }, policy), ...fallbacks];
+      members = [member(model, name, { isFallback: false, priority: 0 }, own), ...fallbacks];
       return chain;
     },
-    addFallbackModel(model, name, priority = 1, { policy } = {}) {
+    addFallbackModel(model, name, priority = 1, own = {}) {
       if (!Number.isFinite(priority)) throw badOption('priority', 'must be a finite number', priority);
       assertUnique(name, members);
-      const added = member(model, name, { isFallback: true, priority }, policy);
+      const added = member(model, name, { isFallback: true, priority }, own);
       members = [...members, added].sort(
         (a, b) => Number(a.isFallback) - Number(b.isFallback) || a.priority - b.priority,
       );
@@ -161,17 +178,16 @@ export function modelFallbackChain(
     async streamWithFallback(input, callOptions = {}) {
       const scope = createContext(callOptions, runtime);
       try {
-        const open: Ask<AsyncIterable<Delta>> = (model, attempt) =>
-          openStream(model, input, optionsFor(callOptions, attempt));
-        const answer = await ask(open, scope);
-        const stream = watchStream(answer.value, {
-          ended(end) {
-            scope.release();
-            if (end.kind === 'completed') answered(answer, scope);
-            else if (end.kind === 'failed' && !scope.aborted) failedLate(answer, modelFailure(end.error), scope);
-          },
-        });
-        return { ...usedBy(answer), stream };
+        const { maxTokens } = callOptions;
+        const open: ResumeWork['open'] = (asked, limit) => (model, attempt) => {
+          return openStream(model, asked, { ...optionsFor(callOptions, attempt), maxTokens: limit });
+        };
+        const reading = abortable(scope);
+        const present = members;
+        const answer = await ask(open(input, maxTokens), reading);
+        return resume === 'plain_text' && asksForPlainText(input)
+          ? resumed(answer, { members: present, input, maxTokens, scope: reading, open }, scope)
+          : unresumed(answer, scope);
       } catch (error) {
         scope.release();
         throw error;
@@ -184,6 +200,42 @@ export function modelFallbackChain(
     },
   };
   return chain;
+}
+
+/** A stream whose failure is its reader's. */
+function unresumed(answer: Answer<AsyncIterable<Delta>>, scope: RootScope): FallbackStream {
+  const stream = watchStream(answer.value, {
+    ended(end) {
+      scope.release();
+      if (end.kind === 'completed') answered(answer, scope);
+      else if (end.kind === 'failed' && !scope.aborted) failedLate(answer, modelFailure(end.error), scope);
+    },
+  });
+  return { ...usedBy(answer), billed: [], stream };
+}
+
+/** A stream that tells of its failures itself. */
+function resumed(answer: Answer<AsyncIterable<Delta>>, work: ResumeWork, scope: RootScope): FallbackStream {
+  const resuming = new ResumingStream(answer, work);
+  const stream = watchStream(resuming, {
+    ended(end) {
+      scope.release();
+      if (end.kind === 'completed') answered(resuming.current, scope);
+    },
+  });
+  return {
+    get model_used() {
+      return resuming.current.member.name;
+    },
+    get was_fallback() {
+      return resuming.current.member.isFallback;
+    },
+    get billed() {
+      return resuming.billed;
+    },
+    attempts: resuming.attempts,
+    stream,
+  };
 }
 
 function assertUnique(name: string, members: readonly Member[]): void {
@@ -213,7 +265,7 @@ function resultOf(answer: Answer<TextResult>): FallbackResult {
   };
 }
 
-function answered({ member, startedAt }: Answer<unknown>, scope: CallContext): void {
+function answered({ member, startedAt }: Pick<Answer<unknown>, 'member' | 'startedAt'>, scope: CallContext): void {
   const ms = scope.runtime.clock.now() - startedAt;
   scope.emit({ type: 'model.answered', model: member.name, ms, wasFallback: member.isFallback });
 }

@@ -8,6 +8,7 @@ import { ModelOverloadedError } from '../errors/rejections.js';
 import type { CircuitBreaker } from '../policies/circuit-breaker.js';
 import { type Policy, policy } from '../policies/policy.js';
 import { modelFailure } from './model-failure.js';
+import type { Prefill } from './resume-request.js';
 import type { TextModel } from './text-model.js';
 
 /** A model in its place in the chain. */
@@ -20,6 +21,8 @@ export interface Member {
   readonly policy: Policy;
   /** The chain's own, where the member brought no policy. */
   readonly breaker: CircuitBreaker | undefined;
+  /** How it is asked to go on from a text, where it can. */
+  readonly prefill: Prefill | undefined;
 }
 
 export interface WalkOptions {
@@ -118,7 +121,7 @@ class Story {
     try {
       const value = await under.run(async (attempt) => {
         asked = true;
-        return await this.attempt(member, attempt, ask);
+        return await tryMember(member, attempt, ask, attempts);
       }, context);
       return { value, member, attempts, startedAt };
     } catch (error) {
@@ -164,18 +167,6 @@ class Story {
     );
   }
 
-  private async attempt<T>(member: Member, context: CallContext, ask: Ask<T>): Promise<T> {
-    const { clock } = context.runtime;
-    const attempt = abortable(context);
-    const startedAt = clock.now();
-    try {
-      return await settleOrAbort(ask(member.model, attempt), attempt);
-    } catch (error) {
-      if (!attempt.cancelled) this.attempts.push(report(member, modelFailure(error), clock.now() - startedAt));
-      throw error;
-    }
-  }
-
   private skip(skip: Skip): void {
     this.skips.push(skip);
     this.context.emit({ type: 'model.skipped', model: skip.member.name, reason: skip.reason });
@@ -215,7 +206,26 @@ class Story {
   }
 }
 
-function report({ name }: Member, { errorType, details }: ModelError, ms: number): AttemptReport {
+/** One attempt at one member; its failure goes into `attempts`. */
+export async function tryMember<T>(
+  member: Member,
+  context: CallContext,
+  ask: Ask<T>,
+  attempts: AttemptReport[],
+): Promise<T> {
+  const { clock } = context.runtime;
+  const attempt = abortable(context);
+  const startedAt = clock.now();
+  try {
+    return await settleOrAbort(ask(member.model, attempt), attempt);
+  } catch (error) {
+    if (!attempt.cancelled) attempts.push(report(member, modelFailure(error), clock.now() - startedAt));
+    throw error;
+  }
+}
+
+/** What is told of a failed attempt. */
+export function report({ name }: Member, { errorType, details }: ModelError, ms: number): AttemptReport {
   const { status, phase } = details;
   return {
     model: name,
