@@ -1,5 +1,11 @@
-/** An OpenAI-compatible upstream that answers at once: JSON, or a stream of 20 pieces. Prints its port. */
+/**
+ * An OpenAI-compatible upstream that answers at once, or after as many milliseconds as it is told: JSON, or a stream of
+ * 20 pieces. Prints its port.
+ */
 import { createServer } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const delayMs = Number(process.argv[2] ?? 0);
 
 const text = 'A circuit breaker stops calling a failing service for a while. '.repeat(8);
 const answer = JSON.stringify({
@@ -21,6 +27,7 @@ const pieces = [
 async function answerOne(request, response) {
   let body = '';
   for await (const part of request) body += part;
+  if (delayMs > 0) await pause(delayMs);
   if (!JSON.parse(body).stream) {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) });
     response.end(answer);

@@ -1,0 +1,137 @@
+/**
+ * `npm run bench -- overload`: ten times as many callers as the gateway takes at a time, before an upstream of 200 ms.
+ * What the refused and the admitted wait, whether anybody hangs, and how soon it is over.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Pool } from 'undici';
+
+const upstreamMs = 200;
+const maxInFlight = 32;
+const queue = 8;
+const queueWaitMs = 250;
+const callers = 10 * maxInFlight;
+const seconds = 10;
+/** How soon a caller who was refused asks again, give or take a half: much sooner than he is told. */
+const againMs = 200;
+const here = (file) => fileURLToPath(new URL(file, import.meta.url));
+
+export async function run() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
+  const children = [];
+  const start = async (script, args, portIn) => {
+    const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    for await (const line of createInterface({ input: child.stdout })) {
+      const port = portIn.exec(line)?.[1];
+      if (port === undefined) continue;
+      child.stdout.resume();
+      return { url: `http://127.0.0.1:${port}`, pid: child.pid };
+    }
+    throw new Error(`${script} ended before it said its port`);
+  };
+  try {
+    const upstream = await start(here('./parts/upstream.mjs'), [String(upstreamMs)], /^(\d+)$/);
+    const config = path.join(folder, 'ripstop.yaml');
+    writeFileSync(
+      config,
+      [
+        'server: { port: 0 }',
+        `upstreams: { main: { url: "${upstream.url}/v1", model: bench } }`,
+        'models: { default: [main] }',
+        `load: { maxInFlight: ${maxInFlight}, queue: ${queue}, queueWait: ${queueWaitMs}ms }`,
+      ].join('\n'),
+    );
+    const gateway = await start(
+      here('../packages/gateway/bin/ripstop.js'),
+      ['serve', '--config', config],
+      /answers at http:\/\/127\.0\.0\.1:(\d+)/,
+    );
+    return await phases(gateway);
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function phases({ url, pid }) {
+  const pool = new Pool(url, { connections: callers, pipelining: 1 });
+  const phase = async (name, count, forMs) => row(name, await load(pool, count, forMs), pid);
+  await load(pool, maxInFlight, 2_000);
+  const rows = [
+    await phase('1 caller', 1, 4_000),
+    await phase(`${maxInFlight} callers, the limit`, maxInFlight, 4_000),
+    await phase(`${callers} callers at once`, callers, 0),
+    await phase(`${callers} callers for ${seconds} s`, callers, (seconds * 1000) / 2),
+    await phase('the same again', callers, (seconds * 1000) / 2),
+    await phase('1 caller, right after', 1, 4_000),
+  ];
+  await pool.close();
+  const unloaded = rows[0]['p99 ms'];
+  const notes = [
+    `Upstream ${upstreamMs} ms, maxInFlight ${maxInFlight}, queue ${queue}, queueWait ${queueWaitMs} ms; who is refused asks again after some ${againMs} ms.`,
+    `To reach: refused p50 < 5 ms and p99 < 20 ms; admitted p99 ≤ 2 × ${unloaded} + ${queueWaitMs} = ${Math.round(2 * unloaded + queueWaitMs)} ms; none hanging.`,
+    'Times include the load generator, which shares the machine with gateway and upstream.',
+  ];
+  return { suite: 'overload', rows, notes };
+}
+
+function row(name, { admitted, refused, others, hanging }, pid) {
+  return {
+    phase: name,
+    admitted: admitted.length,
+    'p50 ms': quantile(admitted, 0.5),
+    'p99 ms': quantile(admitted, 0.99),
+    refused: refused.length,
+    'refused p50 ms': quantile(refused, 0.5),
+    'refused p99 ms': quantile(refused, 0.99),
+    others,
+    hanging,
+    'RSS MB': Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024),
+  };
+}
+
+/** Callers that ask, and ask again, until the time is over; each asks once at least. They begin together only if that is all. */
+async function load(pool, count, forMs) {
+  const end = performance.now() + forMs;
+  const result = { admitted: [], refused: [], others: 0, hanging: count };
+  const caller = async () => {
+    if (forMs > 0) await pause(againMs * Math.random());
+    do {
+      const started = performance.now();
+      const { statusCode, reason } = await ask(pool);
+      const ms = performance.now() - started;
+      if (statusCode === 200) result.admitted.push(ms);
+      else if (statusCode !== 503) result.others += 1;
+      // Who has stood in line was refused after that, and not at once.
+      else if (reason !== 'queue_timeout') result.refused.push(ms);
+      if (statusCode !== 200) await pause(againMs * (0.5 + Math.random()));
+    } while (performance.now() < end);
+    result.hanging -= 1;
+  };
+  await Promise.race([Promise.all(Array.from({ length: count }, caller)), pause(forMs + 10_000)]);
+  return result;
+}
+
+async function ask(pool) {
+  const { statusCode, body } = await pool.request({
+    path: '/v1/chat/completions',
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'default', messages: [{ role: 'user', content: 'What is a circuit breaker?' }] }),
+  });
+  const text = await body.text();
+  return { statusCode, reason: statusCode === 503 ? JSON.parse(text).error.details?.reason : undefined };
+}
+
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const value = sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)];
+  return value === undefined ? '–' : Math.round(value * 10) / 10;
+}
