@@ -11,6 +11,8 @@ const program = `
   import { createChute, fetchHandler } from 'ripstop/serving';
   import { mount, withErrors } from 'ripstop/next';
   import { mount as honoMount } from 'ripstop/hono';
+  import { safeGenerateImage } from 'ripstop/models';
+  import { degradation, eventLoopLoad } from 'ripstop/observation';
 
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const app = createChute({ name: 'worker', logger })
@@ -32,6 +34,12 @@ const program = `
   export const route = mount(app.handle);
   export const own = withErrors(() => { throw new RateLimitError('Slow down'); });
   export const hono = typeof honoMount;
+  export async function picture() {
+    const quality = degradation({ sources: [eventLoopLoad()] });
+    await quality.sample();
+    const bytes = new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 0, 16, 74, 70, 73, 70, 0, 1]);
+    return { level: quality.level, ...(await safeGenerateImage({ generate: () => bytes }, 'a lighthouse')) };
+  }
 `;
 
 /** The names that browsers and workers have, and no other. */
@@ -47,6 +55,7 @@ const web = {
   TextEncoder,
   URL,
   URLSearchParams,
+  btoa,
   clearTimeout,
   crypto: globalThis.crypto,
   performance,
@@ -59,6 +68,7 @@ interface Worker {
   route: Record<'POST', (request: Request) => Promise<Response>>;
   own(request: Request): Promise<Response>;
   hono: string;
+  picture(): Promise<object>;
 }
 
 async function bundled(): Promise<string> {
@@ -97,6 +107,7 @@ test('`ripstop`, chutes and the Web adapters bundle for a browser without a trac
   expect(await (await worker.answer(post('/context', {}))).json()).toEqual({ id: 'abc' });
   expect(await (await worker.answer(post('/tries', {}))).json()).toEqual({ tries: 2 });
   expect(await (await worker.answer(new Request('http://127.0.0.1/words'))).text()).toContain('data: {"word":"one"}');
+  expect(await worker.picture()).toMatchObject({ media_type: 'image/jpeg', image: '/9j/4AAQSkZJRgAB' });
   expect((await worker.route.POST(post('/nothing', {}))).status).toBe(404);
   const refused = await worker.own(post('/', {}));
   expect([refused.status, refused.headers.get('x-correlation-id'), worker.hono]).toEqual([429, 'abc', 'function']);

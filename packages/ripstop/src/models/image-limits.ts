@@ -103,11 +103,8 @@ const fewSteps = 10;
 export function reducedRequest(request: ImageRequest, { minSide, multipleOf }: Limits): ImageRequest {
   const { width, height, steps } = request;
   const scale = Math.min(1, Math.max(reducedSide / Math.max(width, height), minSide / Math.min(width, height)));
-  const unit = Number.isInteger(multipleOf / block)
-    ? multipleOf
-    : Number.isInteger(block / multipleOf)
-      ? block
-      : multipleOf;
+  const shared = [block, block / 2, block / 4].find((factor) => multipleOf % factor === 0) ?? 1;
+  const unit = (multipleOf * block) / shared;
   const side = (length: number): number => {
     if (scale === 1) return length;
     const whole = Math.floor(Math.round(length * scale) / unit) * unit;

@@ -118,6 +118,8 @@ function assertSettings({ levels, rules, ...settings }: DegradationSettings): vo
     throw badOption('shedAbove', 'must be no less than levels.minimal.above', settings.shedAbove);
   for (const option of ['hysteresis', 'smoothingMs', 'stepUpAfterMs', 'stepDownAfterMs', 'sampleEveryMs'] as const)
     assertNotNegative(option, settings[option]);
+  if (settings.hysteresis >= levels.reduced.above)
+    throw badOption('hysteresis', 'must be below levels.reduced.above', settings.hysteresis);
   assertPositive('readLimitMs', settings.readLimitMs);
   assertPositive('maxAgeMs', settings.maxAgeMs);
   assertRules(rules);

@@ -353,6 +353,7 @@ test.each([
   [{ levels: { reduced: { quality: 0 } } }, 'levels.reduced.quality must be above 0 and at most 1, got 0'],
   [{ levels: { reduced: { speed: 0.5 } } }, 'levels.reduced.speed must be at least 1, got 0.5'],
   [{ shedAbove: 0.5 }, 'shedAbove must be no less than levels.minimal.above, got 0.5'],
+  [{ hysteresis: 0.7 }, 'hysteresis must be below levels.reduced.above, got 0.7'],
   [{ smoothingMs: -1 }, 'smoothingMs must be 0 or above, got -1'],
   [{ maxAgeMs: 0 }, 'maxAgeMs must be above 0, got 0'],
   [{ parameters: { n: { by: 'size' as 'speed' } } }, 'parameters.n.by must be one of quality, speed, got "size"'],

@@ -75,5 +75,8 @@ test('a page on the wire is read, with the headers that were given, and given up
 
 test('a bad option is refused', () => {
   expect(() => metricsPageLoad({ url: 'file:///x' })).toThrow(RangeError);
+  expect(() => metricsPageLoad({ url: 'http://me:secret@127.0.0.1/metrics' })).toThrow(
+    new RangeError('url must not hold a user or a password; use key'),
+  );
   expect(() => metricsPageLoad({ url: 'http://127.0.0.1/', maxWaiting: 0 })).toThrow(RangeError);
 });

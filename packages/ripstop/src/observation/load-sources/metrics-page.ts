@@ -1,7 +1,8 @@
-import { assertCount, assertPositive, badOption, type Defaults, withDefaults } from '../../call/options.js';
+import { assertCount, assertPositive, type Defaults, withDefaults } from '../../call/options.js';
 import { InvalidResponseError } from '../../errors/upstream-errors.js';
 import { classify } from '../../models/classify/classify.js';
 import { fetchTransport, type HttpAnswer, type HttpTransport } from '../../models/http-transport.js';
+import { endpointUrl } from '../../models/upstream-request.js';
 import type { LoadSource } from '../load-sampler.js';
 
 /** Options of `metricsPageLoad()`. */
@@ -49,17 +50,14 @@ const cacheGauges = [
  * @throws RangeError for a bad option. A reading rejects with the ModelError that the answer means.
  */
 export function metricsPageLoad(options: MetricsPageOptions): LoadSource {
+  const settings: Settings = { url: options.url, transport: fetchTransport, ...metricsPageDefaults };
   const {
-    url,
     maxWaiting,
     headers = {},
     transport,
     maxBytes,
-  } = withDefaults<MetricsPageOptions, Settings>(
-    { url: options.url, transport: fetchTransport, ...metricsPageDefaults },
-    options,
-  );
-  if (!URL.canParse(url) || !/^https?:/.test(url)) throw badOption('url', 'must be an http or https URL', url);
+  } = withDefaults<MetricsPageOptions, Settings>(settings, options);
+  const url = endpointUrl(options.url, '');
   assertPositive('maxWaiting', maxWaiting);
   assertCount('maxBytes', maxBytes);
   return {

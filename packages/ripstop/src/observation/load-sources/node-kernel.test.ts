@@ -19,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 interface Machine {
   readonly files: { readonly cgroup: string; readonly proc: string };
-  write(files: Readonly<Record<string, string>>): Promise<void>;
+  readonly write: (files: Readonly<Record<string, string>>) => Promise<void>;
 }
 
 async function machine(files: Readonly<Record<string, string>>): Promise<Machine> {

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** A program that remembers how it was called. */
-async function program(name: string, script: string): Promise<{ command: string; calls(): Promise<string[]> }> {
+async function program(name: string, script: string): Promise<{ command: string; calls: () => Promise<string[]> }> {
   const command = join(folder, name);
   await writeFile(command, `#!/bin/sh\necho "$@" >> "${command}.log"\n${script}\n`);
   await chmod(command, 0o755);

@@ -1,5 +1,5 @@
 /** `ripstop/node`: chutes, and any other exchange handler, on `node:http`; and what Node can tell of the system's load. */
-export { type KernelFiles, kernelFileDefaults } from '../../observation/load-sources/node-cgroup.js';
+export type { KernelFiles } from '../../observation/load-sources/node-cgroup.js';
 export { cpuLoad } from '../../observation/load-sources/node-cpu.js';
 export { memoryLoad, systemMemory } from '../../observation/load-sources/node-memory.js';
 export {
