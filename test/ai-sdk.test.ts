@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { ModelError } from '../packages/ripstop/src/errors/model-error.js';
 import { type ResilienceOptions, resilience } from '../packages/ripstop/src/models/ai-sdk.js';
+import { resilientFetch } from '../packages/ripstop/src/models/resilient-fetch.js';
 import { circuitBreaker } from '../packages/ripstop/src/policies/circuit-breaker.js';
 import { type Policy, pipeline } from '../packages/ripstop/src/policies/policy.js';
 import { retry } from '../packages/ripstop/src/policies/retry.js';
@@ -261,6 +262,15 @@ describe('streamText', () => {
     expect(types).toContain('abort');
     expect(types).not.toContain('error');
   });
+});
+
+test('D27: with resilientFetch beneath it, the fetch owns the retries, and the middleware the models', async () => {
+  const [main, spare] = [await playing(busy), await playing(ok)];
+  const fetch = resilientFetch({ policy: retry({ attempts: 3, baseDelayMs: 1 }) });
+  const model = createOpenAICompatible({ name: 'chutes', baseURL: main.url, fetch })('m');
+  const middleware = resilience({ fallbacks: [bare(spare)] });
+  expect((await generateText({ model: wrapLanguageModel({ model, middleware }), prompt })).text).toBe('Paris.');
+  expect([main.requests.length, spare.requests.length]).toEqual([3, 1]);
 });
 
 test('one middleware may wrap several models, and each has a breaker of its own', async () => {

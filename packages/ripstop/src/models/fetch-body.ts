@@ -2,24 +2,56 @@
 import type { CallScope } from '../call/call.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
+import { classify } from './classify/classify.js';
 import { within } from './content-limits.js';
 import type { EventAnswer } from './event-answer.js';
 import { errorEvent, remade } from './fetch-failure.js';
+import { parseJson } from './openai-wire.js';
+
+/** How an answer begins that is none: OpenRouter, for one, sends errors with status 200. */
+const errorBeginning = /^\s*\{\s*"error"\s*:/;
+/** An error is no longer than this. */
+const maxErrorBytes = 64 * 2 ** 10;
 
 /**
- * The answer with its own bytes, each piece within `gapMs` of the one before. It belongs to `scope` until it has been
- * read, left, or aborted.
+ * An answer in one piece. Of JSON, the first piece is looked at, and the rest only if it begins like an error.
+ *
+ * @throws ModelError for an error with the status of a success.
  */
-export function passedOn(response: Response, gapMs: number, scope: CallScope): Response {
+export async function openWhole(response: Response, gapMs: number, scope: CallScope): Promise<Response> {
   const reader = response.body?.getReader();
   if (reader === undefined) {
     scope.release();
     return response;
   }
+  const read = (): Promise<Chunk> => within({ phase: 'gap', ms: gapMs }, reader.read(), scope);
+  if (!isJson(response)) return passedOn(response, [], reader, read, scope);
+  const steps = [await read()];
+  let text = textOf(steps);
+  while (errorBeginning.test(text) && steps.at(-1)?.done === false && text.length < maxErrorBytes) {
+    steps.push(await read());
+    text = textOf(steps);
+  }
+  const { status, headers } = response;
+  if (errorBeginning.test(text) && Boolean(parseJson(text)?.['error'])) throw classify({ status, headers, body: text });
+  return passedOn(response, steps, reader, read, scope);
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type Chunk = Awaited<ReturnType<Reader['read']>>;
+
+/** The answer with its own bytes. It belongs to `scope` until it has been read, left, or aborted. */
+function passedOn(
+  response: Response,
+  steps: Chunk[],
+  reader: Reader,
+  read: () => Promise<Chunk>,
+  scope: CallScope,
+): Response {
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const step = await within({ phase: 'gap', ms: gapMs }, reader.read(), scope);
+        const step = steps.shift() ?? (await read());
         if (!step.done) return controller.enqueue(step.value);
         scope.release();
         controller.close();
@@ -32,6 +64,15 @@ export function passedOn(response: Response, gapMs: number, scope: CallScope): R
     { highWaterMark: 0 },
   );
   return remade(response, body);
+}
+
+function isJson({ headers }: Response): boolean {
+  return /^\s*application\/json\b/i.test(headers.get('content-type') ?? '');
+}
+
+function textOf(steps: readonly Chunk[]): string {
+  const decoder = new TextDecoder();
+  return steps.map(({ value }) => decoder.decode(value, { stream: true })).join('');
 }
 
 /** The events as an answer. What breaks them off ends them with an event that tells so; a caller's abort is none. */

@@ -143,6 +143,29 @@ test('an SDK, which reads nothing but `error`, gets a page and an empty body as 
   }
 });
 
+test('a 200 with an error inside is a failure: retried, and told with a status that says so', async () => {
+  const hidden = { kind: 'json', body: { error: { message: 'Provider returned error', code: 502 } } } as const;
+  const upstream = await playing(hidden, ok, hidden);
+  const fetch = fetching();
+  expect(await (await fetch(upstream.url, asked)).json()).toEqual(ok.body);
+  const response = await fetch(upstream.url, stainless);
+  expect([response.status, response.headers.get('x-should-retry')]).toEqual([502, 'false']);
+  expect(await response.json()).toMatchObject({ error: { type: 'upstream_unavailable' } });
+  expect(upstream.requests).toHaveLength(5);
+});
+
+test.each([
+  '{"error": null, "id": "a"}',
+  '{"id": "a", "error": {"message": "one of many"}}',
+  `{"error": "${'x'.repeat(500_000)}"}`,
+  '{"error": "broken',
+  '',
+])('what only looks like an error passes byte for byte', async (body) => {
+  const upstream = await playing({ kind: 'text', headers: { 'content-type': 'application/json' }, body });
+  expect(await (await fetching()(upstream.url, asked)).text()).toBe(body);
+  expect(upstream.requests).toHaveLength(1);
+});
+
 test('a large error comes back whole', async () => {
   const body = 'x'.repeat(500_000);
   const upstream = await playing({ kind: 'text', status: 400, body });
@@ -243,14 +266,16 @@ test('I6: a caller who leaves gets his own reason, and the request ends, before 
 });
 
 test('GW10: leaving the body ends the request, of a stream and of a whole answer', async () => {
-  const upstream = await playing(sse([role, word('Hel')], 'hang'), { ...ok, bodyDelayMs: 60_000 });
+  const upstream = await playing(sse([role, word('Hel')], 'hang'), {
+    kind: 'text',
+    body: 'x'.repeat(50_000_000),
+  });
   for (const index of [0, 1]) {
     const response = await fetching()(upstream.url, asked);
     await response.body?.cancel();
-    const request = await upstream.request(index);
-    await request.over;
-    expect(request.aborted).toBe(true);
+    await (await upstream.request(index)).over;
   }
+  expect(upstream.requests[0]?.aborted).toBe(true);
 });
 
 test('GW25: headers, first content and gaps have their limits; comments are no content', async () => {
@@ -273,7 +298,7 @@ test('GW25: headers, first content and gaps have their limits; comments are no c
   const stalled = await (await fetch(upstream.url, asked)).text();
   expect(stalled).toContain('"content":"Hel"');
   expect(stalled).toContain('"type":"inference_timeout"');
-  expect(await failureOf((await fetch(upstream.url, asked)).text())).toMatchObject({ details: { phase: 'gap' } });
+  expect(await failureOf(fetch(upstream.url, asked))).toMatchObject({ details: { phase: 'gap' } });
 });
 
 test('I7: the time for all attempts together ends the call', async () => {

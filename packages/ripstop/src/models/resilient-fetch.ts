@@ -14,7 +14,7 @@ import { networkVerdict } from './classify/network.js';
 import { readThrown } from './classify/thrown.js';
 import { within } from './content-limits.js';
 import { EventAnswer } from './event-answer.js';
-import { passedOn, streamed } from './fetch-body.js';
+import { openWhole, streamed } from './fetch-body.js';
 import { answerFor, ApiCallError, callerOf, type FailedAnswer, looksRetryable, readFailure } from './fetch-failure.js';
 
 /** How long `resilientFetch()` waits. All in milliseconds; `Infinity`: no limit. */
@@ -175,7 +175,7 @@ class FetchRequest {
       if (body !== null && isEventStream(response)) {
         return await new EventAnswer(response, body, this.timeouts, scope).open();
       }
-      return passedOn(response, gapMs, scope);
+      return await openWhole(response, gapMs, scope);
     } catch (error) {
       const failure = scope.aborted ? scope.reason : meaning(error);
       if (!this.isAnswered(failure)) {
