@@ -1,6 +1,7 @@
 import type { CircuitBreaker, Runtime } from 'ripstop';
 import { ModelError, ModelNotFoundError } from 'ripstop/errors';
 import {
+  type BilledAttempt,
   type ChatRequest,
   type Delta,
   type GenerateOptions,
@@ -33,6 +34,15 @@ export interface ChainOptions extends GenerateOptions {
   readonly served: (facts: Served) => void;
 }
 
+/** A stream that is resumed where it breaks off, as far as that can be done. */
+export interface ChainStream {
+  readonly deltas: AsyncIterable<Delta>;
+  /** Who speaks now. */
+  readonly serving: Served;
+  /** Of a resumed stream, what each upstream's part has cost; complete at its end. */
+  readonly billed: readonly BilledAttempt[];
+}
+
 /** One name that callers may ask for, and the upstreams that stand behind it. */
 export interface Chain {
   readonly name: string;
@@ -45,10 +55,7 @@ export interface Chain {
   usable(): boolean;
   generate(input: string | ChatRequest, options: ChainOptions): Promise<Generation & { readonly upstream: string }>;
   /** Settles with the first content. */
-  stream(
-    input: string | ChatRequest,
-    options: ChainOptions,
-  ): Promise<{ readonly upstream: string; readonly deltas: AsyncIterable<Delta> }>;
+  stream(input: string | ChatRequest, options: ChainOptions): Promise<ChainStream>;
   /** Tokens of the input, as the first model of the chain that can count them does. */
   readonly countTokens: TextModel['countTokens'];
 }
@@ -111,7 +118,7 @@ function createChain(
     const breaker = breakers.get(upstreamName, config.breaker);
     return [{ upstream, breaker, model: upstream.model(attemptLimits) }];
   });
-  const chain = modelFallbackChain({}, runtime);
+  const chain = modelFallbackChain({ resume: config.resume ? 'plain_text' : 'off' }, runtime);
   const tries = new Tries(breakers, runtime);
   members.forEach(({ upstream, breaker, model }, index) => {
     const behind = members.slice(index + 1);
@@ -120,8 +127,9 @@ function createChain(
     const limit = limits.at(upstream.name, elsewhere);
     const { attempts } = config.retry;
     const policy = tries.at({ name: upstream.name, limit, breaker, attempts, behind: behind.length });
-    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy });
-    else chain.addFallbackModel(model, upstream.name, index, { policy });
+    const { prefill } = upstream;
+    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy, prefill });
+    else chain.addFallbackModel(model, upstream.name, index, { policy, prefill });
   });
 
   const counting = members.find(({ model }) => model.countTokens !== undefined)?.model;
@@ -159,9 +167,18 @@ function askers(chain: ModelFallbackChain): Pick<Chain, 'generate' | 'stream'> {
     async stream(input, { served, ...options }) {
       try {
         const answer = await chain.streamWithFallback(input, options);
-        const { model_used: upstream, was_fallback: wasFallback, attempts, stream: deltas } = answer;
-        served({ upstream, attempts: attempts.length + 1, wasFallback });
-        return { upstream, deltas };
+        const stream: ChainStream = {
+          deltas: answer.stream,
+          get serving() {
+            const { model_used: upstream, attempts, was_fallback: wasFallback } = answer;
+            return { upstream, attempts: attempts.length + 1, wasFallback };
+          },
+          get billed() {
+            return answer.billed;
+          },
+        };
+        served(stream.serving);
+        return stream;
       } catch (error) {
         throw failed(error, served);
       }

@@ -33,7 +33,7 @@ models:
 `;
   const config = parseConfig(text, { PORT: '9000', RIPSTOP_KEY: 'k', MAIN_KEY: 'secret' });
   expect(config.server).toMatchObject({ port: 9000, bodyLimit: 512 * 1024, keys: ['k'], drain: 5_000 });
-  expect(config.upstreams['main']).toMatchObject({ key: 'secret', contextLength: 8192 });
+  expect(config.upstreams['main']).toMatchObject({ key: 'secret', contextLength: 8192, prefill: true });
   expect(config.models['default']?.timeouts).toEqual({
     connect: 2_000,
     headers: 60_000,
@@ -41,6 +41,7 @@ models:
     gap: 10_000,
     total: 120_000,
   });
+  expect([config.models['default']?.resume, config.models['careful']?.resume]).toEqual([true, false]);
   expect(config.models['careful']).toMatchObject({
     timeouts: { firstContent: 1_500, total: 60_000, gap: 10_000 },
     retry: { attempts: 2 },
@@ -108,6 +109,21 @@ test.each([
     'an open door',
     `server: { host: 0.0.0.0 }`,
     'server.keys: needed because server.host 0.0.0.0 can be reached from outside; add a key, or use 127.0.0.1',
+  ],
+  [
+    'a level with a wrong name',
+    'load: { levels: { minimum: 0.9 } }',
+    'load.levels.minimum: unknown key; did you mean minimal?',
+  ],
+  [
+    'a level that is no share',
+    'load: { levels: { reduced: 70 } }',
+    'load.levels.reduced: must be a share above 0 and below 1, such as 0.7',
+  ],
+  [
+    'levels in the wrong order',
+    'load: { levels: { reduced: 0.9, minimal: 0.7 } }',
+    'load.levels: reduced must be below minimal',
   ],
   ['YAML that does not parse', 'server: {a: 1\n', 'line 2, column 1: not valid YAML (bad indent)'],
   ['a list at the top', '- a', 'the configuration: must be a mapping of keys to values'],

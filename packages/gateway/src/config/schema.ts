@@ -56,7 +56,7 @@ const httpUpstream = z.strictObject({
   contextLength: count.optional(),
   /** Calls at a time. Without it the limit is found out: it is cut when the upstream says that it was too much. */
   maxInFlight: count.optional(),
-  /** Does it continue a last message of the assistant's? Read by resuming streams, in a later version. */
+  /** Does it go on from a last message of the assistant's? Then it is given the beginning of a stream that broke off. */
   prefill: z.boolean().default(false),
 });
 
@@ -116,7 +116,8 @@ const modelSettings = z.strictObject({
   timeouts: timeouts.prefault({}),
   retry: z.strictObject({ attempts: count.max(3).default(3) }).prefault({}),
   breaker: z.strictObject({ consecutive: count.default(5), cooldown: duration.prefault('2s') }).prefault({}),
-  resume: notYet.default(false),
+  /** Is a stream of plain text that breaks off said to its end by another upstream? */
+  resume: z.boolean().default(true),
   hedge: notYet.default(false),
 });
 
@@ -125,7 +126,8 @@ const model = shaped<z.ZodType<z.output<typeof modelSettings>>>((value) => {
   return Array.isArray(value) ? chain.transform((names) => modelSettings.parse({ chain: names })) : modelSettings;
 });
 
-const share = z.number().gt(0).lt(1, 'must be a share below 1, such as 0.7');
+const aShare = 'must be a share above 0 and below 1, such as 0.7';
+const share = z.number().gt(0, aShare).lt(1, aShare);
 
 const load = z.strictObject({
   /** Requests to models under way at a time, streams until their end included. */
@@ -174,5 +176,5 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   'models.*.retry': ['attempts'],
   'models.*.breaker': ['consecutive', 'cooldown'],
   load: Object.keys(load.shape),
-  'load.levels': ['reduced', 'minimal'],
+  'load.*': ['reduced', 'minimal'],
 };

@@ -1,10 +1,11 @@
 import { newCorrelationId, type Runtime } from 'ripstop';
-import type { Delta } from 'ripstop/models';
-import type { Chute } from 'ripstop/serving';
+import { isContent } from 'ripstop/models';
+import type { Chute, Reply } from 'ripstop/serving';
 import { z } from 'zod';
-import type { Chains } from '../chains/chains.js';
+import type { Chains, ChainStream } from '../chains/chains.js';
+import { brokenOff } from './broken-off.js';
 import { chunkMaker, completion } from './chat-wire.js';
-import { told } from './told.js';
+import { note, told } from './told.js';
 
 /** What we look at; every other field travels to the upstream as it is. */
 const input = z.looseObject({
@@ -32,15 +33,34 @@ export function addChatCompletions(chute: Chute<object>, chains: Chains, { clock
         return completion(answer, { id, created, model: answer.upstream });
       }
       const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
-      const { deltas, upstream } = await chain.stream(request, options);
-      return chunks(deltas, chunkMaker({ id, created, model: upstream }, usage));
+      const answer = await chain.stream(request, options);
+      const facts = {
+        id,
+        created,
+        get model() {
+          return answer.serving.upstream;
+        },
+      };
+      const make = chunkMaker(facts, usage, () => answer.billed);
+      return chunks(answer, make, reply);
     },
   );
 }
 
 async function* chunks(
-  deltas: AsyncIterable<Delta>,
-  make: (delta: Delta) => Record<string, unknown>[],
+  answer: ChainStream,
+  make: ReturnType<typeof chunkMaker>,
+  reply: Reply,
 ): AsyncGenerator<Record<string, unknown>> {
-  for await (const delta of deltas) yield* make(delta);
+  let pieces = 0;
+  try {
+    for await (const delta of answer.deltas) {
+      if (isContent(delta)) pieces += 1;
+      yield* make(delta);
+    }
+  } catch (error) {
+    throw brokenOff(error, pieces);
+  } finally {
+    note(reply, answer.serving);
+  }
 }

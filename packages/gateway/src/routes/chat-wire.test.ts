@@ -38,3 +38,44 @@ test('usage comes as a chunk of its own, and only to those who asked for it', ()
   expect(chunkMaker(facts, 'without usage')({ raw })).toEqual([]);
   expect(chunkMaker(facts, 'with usage')({ raw })).toEqual([{ ...raw, model: 'local' }]);
 });
+
+test('GW7: a stream that is resumed keeps its id, names who speaks, and splits its usage', () => {
+  let model = 'main';
+  const billed = [
+    { model: 'main', usage: { inputTokens: 3, outputTokens: 2 }, counted: 'estimated' },
+    { model: 'spare', usage: { inputTokens: 4, outputTokens: 5 }, counted: 'by_model' },
+  ] as const;
+  const speaking = {
+    id: 'chatcmpl-1',
+    created: 7,
+    get model() {
+      return model;
+    },
+  };
+  const chunks = chunkMaker(speaking, 'with usage', () => billed);
+  const raw = { id: 'chatcmpl-up', created: 1, model: 'gpt', choices: [{ index: 0, delta: { content: 'One ' } }] };
+  const first = chunks({ text: 'One ', raw });
+  model = 'spare';
+  const later = [
+    ...chunks({ text: 'two', usage: { inputTokens: 7, outputTokens: 6 } }),
+    ...chunks({ finishReason: 'stop' }),
+    ...chunks({ usage: { inputTokens: 7, outputTokens: 7 } }),
+  ];
+  expect(first).toEqual([{ ...raw, model: 'main' }]);
+  const own = { id: 'chatcmpl-up', created: 1, model: 'spare', object: 'chat.completion.chunk' };
+  expect(later).toEqual([
+    { ...own, choices: [{ index: 0, delta: { content: 'two' }, finish_reason: null }] },
+    { ...own, choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] },
+    {
+      ...own,
+      choices: [],
+      usage: { prompt_tokens: 7, completion_tokens: 7, total_tokens: 14 },
+      x_resilience: {
+        attempts: [
+          { model: 'main', prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, estimated: true },
+          { model: 'spare', prompt_tokens: 4, completion_tokens: 5, total_tokens: 9 },
+        ],
+      },
+    },
+  ]);
+});

@@ -1,5 +1,5 @@
 /** OpenAI's chat shapes, for answers of models that do not speak them, and for those that do. */
-import type { Delta, Generation, Usage } from 'ripstop/models';
+import type { BilledAttempt, Delta, Generation, Usage } from 'ripstop/models';
 
 export interface ChatFacts {
   readonly id: string;
@@ -22,34 +22,49 @@ export function completion({ text, finishReason, usage, raw }: Generation, facts
   };
 }
 
-/** Makes the chunks of one stream: all with one id, the first with the role. */
-export function chunkMaker(facts: ChatFacts, usage: 'with usage' | 'without usage'): (delta: Delta) => Json[] {
+/**
+ * Makes the chunks of one stream: all with one id, whoever speaks, the first with the role. `facts.model` is read for
+ * every chunk, since a stream that is resumed changes models; `billed` once, with the usage at its end.
+ */
+export function chunkMaker(
+  facts: ChatFacts,
+  usage: 'with usage' | 'without usage',
+  billed: () => readonly BilledAttempt[] = () => [],
+): (delta: Delta) => Json[] {
+  let { id, created } = facts;
   let begun = false;
-  const own = (choices: Json[], more: Json = {}): Json => ({
-    ...facts,
-    object: 'chat.completion.chunk',
-    choices,
-    ...more,
-  });
+  let finished = false;
+  const own = (choices: Json[], more: Json = {}): Json => {
+    return { id, object: 'chat.completion.chunk', created, model: facts.model, choices, ...more };
+  };
 
-  return (delta) => {
-    if (delta.raw !== undefined) return passedOn(delta.raw, facts.model, usage);
-    const chunks: Json[] = [];
-    if (!begun) {
+  return ({ raw, text = '', finishReason, usage: counted }) => {
+    if (raw !== undefined) {
+      if (!begun && typeof raw['id'] === 'string') id = raw['id'];
+      if (!begun && typeof raw['created'] === 'number') created = raw['created'];
       begun = true;
-      chunks.push(own([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]));
+      return passedOn(raw, facts.model, usage);
     }
-    if (delta.text !== undefined && delta.text !== '') {
-      chunks.push(own([{ index: 0, delta: { content: delta.text }, finish_reason: null }]));
-    }
-    if (delta.finishReason !== undefined) {
-      chunks.push(own([{ index: 0, delta: {}, finish_reason: delta.finishReason }]));
-      if (delta.usage !== undefined && usage === 'with usage') {
-        chunks.push(own([], { usage: usageOnTheWire(delta.usage) }));
-      }
+    const chunks: Json[] = [];
+    if (!begun) chunks.push(own([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]));
+    begun = true;
+    if (text !== '') chunks.push(own([{ index: 0, delta: { content: text }, finish_reason: null }]));
+    if (finishReason !== undefined) chunks.push(own([{ index: 0, delta: {}, finish_reason: finishReason }]));
+    finished ||= finishReason !== undefined;
+    if (finished && counted !== undefined && usage === 'with usage') {
+      chunks.push(own([], { usage: usageOnTheWire(counted), ...split(billed()) }));
     }
     return chunks;
   };
+}
+
+/** Whose tokens the usage of a resumed stream is the sum of. */
+function split(billed: readonly BilledAttempt[]): Json {
+  if (billed.length === 0) return {};
+  const attempts = billed.map(({ model, usage, counted }) => {
+    return { model, ...usageOnTheWire(usage), ...(counted === 'estimated' ? { estimated: true } : {}) };
+  });
+  return { x_resilience: { attempts } };
 }
 
 /** Upstreams are always asked for usage; a caller who did not ask may not expect a chunk without choices. */

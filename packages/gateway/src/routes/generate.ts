@@ -3,7 +3,8 @@ import { type Delta, safeGenerate, safeGenerateStream, type TextModel } from 'ri
 import type { Chute, CordCall } from 'ripstop/serving';
 import { z } from 'zod';
 import type { Chain, Chains } from '../chains/chains.js';
-import { told } from './told.js';
+import { brokenOff } from './broken-off.js';
+import { note, told } from './told.js';
 
 const input = z.object({
   prompt: z.string().refine((text) => text.trim() !== '', 'This field must not be empty'),
@@ -40,16 +41,28 @@ function asModel(chain: Chain, { context, reply }: Call): TextModel {
     ...(chain.countTokens === undefined ? {} : { countTokens: chain.countTokens }),
     generate: (prompt, options) => chain.generate(prompt, { ...options, context, served }),
     async *stream(prompt, options) {
-      yield* (await chain.stream(prompt, { ...options, context, served })).deltas;
+      const answer = await chain.stream(prompt, { ...options, context, served });
+      try {
+        yield* answer.deltas;
+      } finally {
+        note(reply, answer.serving);
+      }
     },
   };
 }
 
 async function* events(deltas: AsyncIterable<Delta>): AsyncGenerator<object> {
   let usage: Delta['usage'];
-  for await (const delta of deltas) {
-    usage = delta.usage ?? usage;
-    if (delta.text !== undefined && delta.text !== '') yield { delta: delta.text };
+  let pieces = 0;
+  try {
+    for await (const delta of deltas) {
+      usage = delta.usage ?? usage;
+      if (delta.text === undefined || delta.text === '') continue;
+      pieces += 1;
+      yield { delta: delta.text };
+    }
+  } catch (error) {
+    throw brokenOff(error, pieces);
   }
   yield {
     done: true,

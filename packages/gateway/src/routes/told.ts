@@ -11,6 +11,11 @@ export function told(reply: Reply): (served: Served) => void {
     reply.headers['x-ripstop-model'] = upstream;
     reply.headers['x-ripstop-attempts'] = String(attempts);
     reply.headers['x-ripstop-fallback'] = String(wasFallback);
-    Object.assign(reply.notes, { model: upstream, attempts, fallback: wasFallback });
+    note(reply, { upstream, attempts, wasFallback });
   };
+}
+
+/** Writes who answered into the log line alone: the head of a stream is gone when its end is known. */
+export function note(reply: Reply, { upstream, attempts, wasFallback }: Served): void {
+  Object.assign(reply.notes, { model: upstream, attempts, fallback: wasFallback });
 }

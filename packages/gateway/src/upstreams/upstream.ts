@@ -1,5 +1,5 @@
 import { type Runtime, systemRuntime } from 'ripstop';
-import { type OpenaiTimeouts, openaiModel, type TextModel } from 'ripstop/models';
+import { assistantPrefill, type OpenaiTimeouts, openaiModel, type Prefill, type TextModel } from 'ripstop/models';
 import type { HttpUpstreamConfig, UpstreamConfig } from '../config/schema.js';
 import { EmbeddedTextModel, type LocalModelHealth } from '../embedded-model/embedded-text-model.js';
 import { undiciTransport } from './undici-transport.js';
@@ -9,6 +9,8 @@ export interface Upstream {
   readonly name: string;
   /** The model here, under the limits of one chain. Connections and engines are shared between chains. */
   model(limits: OpenaiTimeouts): TextModel;
+  /** How it is asked to go on from a text, where it can. */
+  readonly prefill?: Prefill | undefined;
   /** What callers should know before they choose it. */
   readonly description?: string | undefined;
   /** How the engine is; `undefined` for a service over HTTP, which is judged by its calls. */
@@ -23,7 +25,7 @@ export function createUpstream(name: string, config: UpstreamConfig, runtime: Ru
 }
 
 function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime): Upstream {
-  const { url, model, key, headers, contextLength } = config;
+  const { url, model, key, headers, contextLength, prefill } = config;
   const connections = undiciTransport();
   return {
     name,
@@ -33,6 +35,7 @@ function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime
         runtime,
       );
     },
+    ...(prefill ? { prefill: assistantPrefill } : {}),
     health: () => undefined,
     start: async () => undefined,
     close: () => connections.close(),
