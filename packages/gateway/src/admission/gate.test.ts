@@ -124,7 +124,7 @@ test('GW15: keys take turns, and a key that fills the line makes room for anothe
   const modest = enter({ key: 'modest' });
   await settled();
   expect(greedy.map(({ state }) => state)).toEqual(['waiting', 'waiting', 'out']);
-  expect(reason(greedy[2] as Entry)).toBe('shed');
+  expect(reason(greedy[2])).toBe('shed');
   first.slot?.free();
   await settled();
   greedy[0]?.slot?.free();
