@@ -1,5 +1,11 @@
 /** Timing side by side: every candidate runs in every round, in a new order, and the median round counts. */
 import { performance } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+// What one candidate leaves behind must not be collected in the time of the next.
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
 
 /**
  * @param {Record<string, () => unknown>} candidates each does one call, and may return a promise
@@ -13,7 +19,9 @@ export async function timeSideBySide(candidates, { rounds = 9, calls = 20_000, w
   for (let round = 0; round < rounds; round += 1) {
     for (let index = 0; index < names.length; index += 1) {
       const name = names[(index + round) % names.length];
-      globalThis.gc?.();
+      collect();
+      // A full collection also throws away compiled code whose objects it found dead; that is not the call's cost.
+      await repeat(candidates[name], calls / 2);
       const start = performance.now();
       await repeat(candidates[name], calls);
       times[name].push(((performance.now() - start) * 1e6) / calls);
@@ -30,7 +38,7 @@ export async function bytesPerCall(call, calls = 20_000) {
   await repeat(call, 5_000);
   const samples = [];
   for (let round = 0; round < 5; round += 1) {
-    globalThis.gc();
+    collect();
     const before = process.memoryUsage().heapUsed;
     await repeat(call, calls);
     samples.push((process.memoryUsage().heapUsed - before) / calls);

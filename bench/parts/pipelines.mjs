@@ -2,7 +2,7 @@
 import * as cockatiel from 'cockatiel';
 import CircuitBreaker from 'opossum';
 import pRetry from 'p-retry';
-import { circuitBreaker, pipeline, retry, timeout } from 'ripstop';
+import { bulkhead, circuitBreaker, fallback, pipeline, retry, timeout } from 'ripstop';
 
 const answer = async () => 42;
 
@@ -34,24 +34,41 @@ export function threePolicies() {
   };
 }
 
-/** Each policy by itself around a call that succeeds. */
+/** Each policy by itself around a call that succeeds, beside whoever else has it. */
 export function onePolicy() {
-  const ours = { retry: retry(), breaker: circuitBreaker(), timeout: timeout() };
+  const ours = { breaker: circuitBreaker(), bulkhead: bulkhead({ limit: 10 }), retry: retry(), timeout: timeout() };
+  const stand = fallback('instead');
   const theirRetry = cockatielRetry();
   const theirBreaker = cockatielBreaker();
+  const theirBulkhead = cockatiel.bulkhead(10);
+  const theirStand = cockatiel.fallback(cockatiel.handleAll, 'instead');
   const theirTimeout = cockatiel.timeout(30_000, cockatiel.TimeoutStrategy.Cooperative);
   const opossumBreaker = new CircuitBreaker(answer, { timeout: false });
   const opossumTimeout = new CircuitBreaker(answer, { timeout: 30_000 });
   return {
-    'ripstop retry': () => ours.retry.execute(answer),
-    'cockatiel retry': () => theirRetry.execute(answer),
-    'p-retry': () => pRetry(answer, { retries: 3 }),
-    'ripstop circuitBreaker': () => ours.breaker.execute(answer),
-    'cockatiel breaker': () => theirBreaker.execute(answer),
-    'opossum without timeout': () => opossumBreaker.fire(),
-    'ripstop timeout': () => ours.timeout.execute(answer),
-    'cockatiel timeout': () => theirTimeout.execute(answer),
-    'opossum with timeout': () => opossumTimeout.fire(),
+    'circuit breaker': {
+      ripstop: () => ours.breaker.execute(answer),
+      cockatiel: () => theirBreaker.execute(answer),
+      opossum: () => opossumBreaker.fire(),
+    },
+    bulkhead: {
+      ripstop: () => ours.bulkhead.execute(answer),
+      cockatiel: () => theirBulkhead.execute(answer),
+    },
+    fallback: {
+      ripstop: () => stand.execute(answer),
+      cockatiel: () => theirStand.execute(answer),
+    },
+    retry: {
+      ripstop: () => ours.retry.execute(answer),
+      cockatiel: () => theirRetry.execute(answer),
+      'p-retry': () => pRetry(answer, { retries: 3 }),
+    },
+    timeout: {
+      ripstop: () => ours.timeout.execute(answer),
+      cockatiel: () => theirTimeout.execute(answer),
+      'opossum (its breaker too)': () => opossumTimeout.fire(),
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { settleOrAbort } from '../call/abort.js';
 import { abortable } from '../call/attempt.js';
 import type { Call, CallContext, CallScope, ContextOptions } from '../call/call.js';
-import { RootScope } from '../call/root-scope.js';
+import { keepShape, RootScope } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, watchStream } from '../call/stream.js';
 
@@ -75,6 +75,7 @@ function layers(member: PolicyOf<unknown>): readonly PolicyRun[] {
 }
 
 function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Policy {
+  keepShape();
   // Linked once. The call itself travels in the context, so that a call under many policies allocates no closures.
   const chain = link(runs, callee);
   const self: LayeredPolicy = {
@@ -151,13 +152,29 @@ export function endedByAbort<T>(fn: Call<T>): Next<T> {
   };
 }
 
-const callee: Next<unknown> = guarded((context) => (context as CallScope).callee?.(context));
+// Each kind of layer has a function of its own: shared ones would be called with so many others that the engine could
+// no longer build any of them in.
+
+const callee: Next<unknown> = (context) => {
+  try {
+    return promised((context as CallScope).callee?.(context));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+};
 
 function link(runs: readonly PolicyRun[], innermost: Next<unknown>): Next<never> {
-  return runs.reduceRight<Next<unknown>>(
-    (next, run) => guarded((context) => run(next, context)),
-    innermost,
-  ) as Next<never>;
+  return runs.reduceRight(layer, innermost) as Next<never>;
+}
+
+function layer(next: Next<unknown>, run: PolicyRun): Next<unknown> {
+  return (context) => {
+    try {
+      return promised(run(next, context));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
 }
 
 function guarded<T>(fn: Call<T>): Next<T> {

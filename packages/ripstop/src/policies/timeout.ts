@@ -1,6 +1,7 @@
 import { settleOrAbort } from '../call/abort.js';
 import type { CallContext } from '../call/call.js';
 import { LimitedAttempt } from '../call/limited-attempt.js';
+import { keepShape } from '../call/root-scope.js';
 import { assertPositive, type Defaults, withDefaults } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { type Policy, policy } from './policy.js';
@@ -22,10 +23,14 @@ export interface TimeoutOptions {
 
 export const timeoutDefaults: Defaults<TimeoutOptions> = { limitMs: 30_000 };
 
+/** An attempt that is never made: see `keepShape`. */
+let specimen: LimitedAttempt | undefined;
+
 /** @throws RangeError when `limitMs` is not above 0. */
 export function timeout(options: TimeoutOptions = {}, runtime: Runtime = systemRuntime): Policy {
   const { limitMs } = withDefaults(timeoutDefaults, options);
   const { clock } = runtime;
+  specimen ??= new LimitedAttempt(keepShape(), limitMs);
   assertPositive('limitMs', limitMs);
   if (limitMs === Number.POSITIVE_INFINITY) return policy('timeout', (next, context) => next(context), runtime);
 

@@ -27,6 +27,8 @@ export class Slots {
   private readonly end = new Place(undefined);
   private meanMs: number | undefined = undefined;
   private untilSample = 1;
+  /** Never given out: see `keepShape`. */
+  readonly specimen: Slot = new Slot(this, undefined);
 
   constructor(limit: number, clock: Clock) {
     this.most = limit;
