@@ -15,7 +15,6 @@ const scenarios: readonly Scenario[] = [
   ...faultList(),
   ...operations().filter(({ stage }) => stage === undefined),
 ];
-const departures = operations().filter(({ id }) => id.startsWith('leaves-'));
 
 let stage: Stage;
 beforeAll(async () => {
@@ -32,13 +31,19 @@ async function plays(id: string): Promise<void> {
   expect(problems, JSON.stringify(seen)).toEqual([]);
 }
 
-/** A scenario that stops the gateway, or looks at its memory, has one of its own. */
-async function playsApart(id: string): Promise<void> {
-  const scenario = operations().find((one) => one.id === id);
-  if (scenario === undefined) throw new Error(`no scenario is named ${id}`);
-  const own = await openStage([scenario], scenario.stage);
-  const { problems, seen } = await playScenario(scenario, own, slack).finally(() => own.close());
-  expect(problems, JSON.stringify(seen)).toEqual([]);
+/** Scenarios that stop the gateway, look at its memory or measure short times have one of their own. */
+async function playsApart(...ids: readonly string[]): Promise<void> {
+  const own = operations().filter(({ id }) => ids.includes(id));
+  const apart = await openStage(own, own[0]?.stage);
+  try {
+    for (const scenario of own) {
+      const { problems, seen } = await playScenario(scenario, apart, slack);
+      expect(problems, `${scenario.id} ${JSON.stringify(seen)}`).toEqual([]);
+    }
+  } finally {
+    await apart.close();
+  }
+  expect(own).toHaveLength(ids.length);
 }
 
 describe.concurrent('failing upstreams', () => {
@@ -66,9 +71,17 @@ describe.concurrent('the list of faults', () => {
 });
 
 describe.concurrent('clients and operators', () => {
-  test('GW10: a client that leaves ends the upstream’s work in every phase', async () => {
-    for (const { id } of departures) await plays(id);
-  });
+  test('GW10: a client that leaves ends the upstream’s work in every phase', () =>
+    playsApart(
+      'leaves-before-headers',
+      'leaves-stream-silent',
+      'leaves-before-first',
+      'leaves-mid-stream',
+      'leaves-mid-silence',
+      'leaves-mid-body',
+      'leaves-in-wait',
+    ));
+  test('GW10: a client that leaves the queue frees its place', () => playsApart('leaves-in-queue'));
   test('GW1: a circle in a chain is refused at load', () => plays('circle'));
   test('streams under way end well after SIGTERM', () => playsApart('sigterm'));
   test('a body of 60 MB is refused, and no memory is taken for it', () => playsApart('large-body'));

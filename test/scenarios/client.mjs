@@ -26,6 +26,7 @@ export function request(url, { method = 'POST', body, headers = {}, leave, pace,
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return new Promise((resolve) => {
     const seen = { status: 0, headers: {}, body: '', json: undefined, end: 'broken', ms: 0 };
+    let hasContent = false;
     let headersCame = () => {};
     let contentCame = () => {};
     const moments = {
@@ -60,7 +61,7 @@ export function request(url, { method = 'POST', body, headers = {}, leave, pace,
         for await (const part of answer) {
           await pace?.();
           seen.body += part;
-          if (seen.body.includes('"content":"A')) contentCame();
+          if (!hasContent && (hasContent = seen.body.includes('"content":"A'))) contentCame();
         }
       } catch {
         over('broken');

@@ -12,9 +12,11 @@ const leaves = {
   atContent: ({ content }) => content,
 };
 
+const leaving = { alone: true };
+
 /** @returns {import('./scenario.mjs').Scenario[]} */
 export function operations() {
-  return [...departures(), ...connections(), ...sizes()];
+  return [...departures(), ...connections(), ...load(), ...sizes()];
 }
 
 /** @returns {import('./scenario.mjs').Scenario[]} */
@@ -32,6 +34,7 @@ function departures() {
     id,
     title: `A client leaves ${when}: the upstream is let go within 100 ms, and nobody else is asked`,
     upstreams: { main: scene, spare: 'ok' },
+    stage: leaving,
     async run(play) {
       const { leftAt } = await play.ask(body, { leave, fresh: true });
       await pause(500);
@@ -57,7 +60,8 @@ function connections() {
           const leave = ({ content }) => Promise.race([content, pause(2_000)]);
           await Promise.all(Array.from({ length: 50 }, () => play.stream({}, { leave, fresh: true, quiet: true })));
         }
-        await pause(500);
+        // For each request that is given up undici opens a connection in reserve, and closes it when it has been idle.
+        await pause(5_000);
         const requests = await play.asked('main');
         play.equal('the requests that upstreams still hold', requests.filter(({ ms }) => ms === undefined).length, 0);
         play.equal('the connections still open', await play.stage.open(), 0);
@@ -120,6 +124,64 @@ function connections() {
 }
 
 /** @returns {import('./scenario.mjs').Scenario[]} */
+function load() {
+  return [
+    {
+      id: 'leaves-in-queue',
+      title: 'A client leaves the queue: its place is free at once, and no upstream is asked',
+      upstreams: { main: 'slow-body=1s x1, ok' },
+      stage: { alone: true, config: { load: { maxInFlight: 1, queue: 1, queueWait: '5s' } } },
+      async run(play) {
+        const running = play.ask();
+        await pause(100);
+        await play.ask({}, { leave: leaves.early, fresh: true });
+        await pause(100);
+        const waiting = play.ask();
+        play.answered(await running, 'main');
+        play.answered(await waiting, 'main');
+        await play.tries({ main: 2 });
+      },
+    },
+    {
+      id: 'overload',
+      title: 'Ten times the load: the rest is shed at once, typed and with a wait; what was admitted is answered',
+      upstreams: { main: 'silence=200ms' },
+      stage: { alone: true, config: { load: { maxInFlight: 10, queue: 10, queueWait: '500ms' } } },
+      async run(play) {
+        const until = performance.now() + 3_000;
+        const client = async () => {
+          const answers = [];
+          while (performance.now() < until) {
+            answers.push(await play.ask({}, { quiet: true }));
+            await pause(50);
+          }
+          return answers;
+        };
+        const answers = (await Promise.all(Array.from({ length: 100 }, client))).flat();
+        const good = answers.filter(({ status }) => status === 200);
+        const shed = answers.filter(({ status }) => status === 503);
+        play.equal('the answers that are neither good nor shed', answers.length - good.length - shed.length, 0);
+        play.check(good.length >= 20, `only ${good.length} were answered`);
+        const typed = shed.filter(
+          ({ error, headers }) => error?.code === 'model_overloaded' && headers['retry-after'] > 0,
+        );
+        play.equal('the shed answers without type or wait', shed.length - typed.length, 0);
+        const times = (list) => list.map(({ ms }) => ms).toSorted((a, b) => a - b);
+        const [shedTimes, goodTimes] = [times(shed), times(good)];
+        play.time('the slowest of the admitted', goodTimes.at(-1), 200, 5_000);
+        const at = (list, share) => Math.round((list[Math.floor(list.length * share)] ?? 0) * 10) / 10;
+        play.seen.push({
+          good: good.length,
+          shed: shed.length,
+          shedP50: at(shedTimes, 0.5),
+          shedP99: at(shedTimes, 0.99),
+        });
+      },
+    },
+  ];
+}
+
+/** @returns {import('./scenario.mjs').Scenario[]} */
 function sizes() {
   return [
     {
@@ -140,9 +202,8 @@ function sizes() {
     },
     {
       id: 'slow-reader',
-      title: 'A client that reads nothing of 20 MB: the upstream is slowed down, and memory stays',
-      upstreams: { main: 'flood=100000' },
-      model: { timeouts: { total: '30s' } },
+      title: 'A client that reads nothing of 30 MB: the upstream is slowed down, and memory stays',
+      upstreams: { main: 'flood=200000' },
       stage: {},
       async run(play) {
         await play.ask({}, { path: '/nowhere', quiet: true });
@@ -152,9 +213,10 @@ function sizes() {
         await pause(3_000);
         const during = await play.stage.gateway.memory();
         const { words, finish } = await answer;
-        play.equal('the words', words, 100_000);
+        play.equal('the words', words, 200_000);
         play.equal('the finish reason', finish, 'stop');
-        play.between('the memory that it took (MiB)', during - before, -1_000, 40);
+        // The buffers of two sockets and a little of our own, and nothing like the 30 MB.
+        play.between('the memory that it took (MiB)', during - before, -1_000, 15);
         play.seen.push({ before: Math.round(before), during: Math.round(during) });
       },
     },
@@ -162,7 +224,7 @@ function sizes() {
       id: 'thousand-streams',
       title: 'A thousand streams at once: every word arrives, and the process stays below 200 MB',
       upstreams: { main: 'slow-words=100ms' },
-      stage: { alone: true },
+      stage: { alone: true, config: { load: { maxInFlight: 1_500 } } },
       async run(play) {
         const answers = Array.from({ length: 1_000 }, () => play.stream({}, { quiet: true }));
         let most = 0;

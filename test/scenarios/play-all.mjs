@@ -2,31 +2,36 @@ import { openStage } from './stage.mjs';
 import { playScenario } from './scenario.mjs';
 
 /**
- * Plays scenarios at the same time: most on one stage, those that need a stage of their own each on theirs, and those
- * that are `alone` one after the other, when all others are over.
+ * Plays scenarios at the same time: most on one stage, those that need another on theirs; and when all these are over,
+ * those that must be alone, one after the other.
  *
  * @param {readonly import('./scenario.mjs').Scenario[]} scenarios
  * @param {(result: Awaited<ReturnType<typeof playScenario>>) => void} [over] told of each as it ends
  */
 export async function playAll(scenarios, over = () => {}) {
-  const tell = (result) => {
-    over(result);
-    return result;
-  };
-  const shared = scenarios.filter(({ stage }) => stage === undefined);
-  const separate = scenarios.filter(({ stage }) => stage !== undefined && !stage.alone);
-  const alone = scenarios.filter(({ stage }) => stage?.alone);
-  const results = (await Promise.all([together(shared, tell), ...separate.map((one) => together([one], tell))])).flat();
-  for (const one of alone) results.push(...(await together([one], tell)));
+  /** @type {Map<import('./scenario.mjs').StageOptions | undefined, import('./scenario.mjs').Scenario[]>} */
+  const groups = new Map();
+  for (const scenario of scenarios) groups.set(scenario.stage, [...(groups.get(scenario.stage) ?? []), scenario]);
+  const stages = [...groups.keys()];
+  const play = (options) => playGroup(groups.get(options) ?? [], options, over);
+  const results = (await Promise.all(stages.filter((options) => !options?.alone).map(play))).flat();
+  for (const options of stages.filter((one) => one?.alone)) results.push(...(await play(options)));
   const order = new Map(scenarios.map(({ id }, place) => [id, place]));
   return results.toSorted((a, b) => order.get(a.id) - order.get(b.id));
 }
 
-async function together(scenarios, tell) {
-  if (scenarios.length === 0) return [];
-  const stage = await openStage(scenarios, scenarios[0].stage);
+async function playGroup(scenarios, options, over) {
+  const stage = await openStage(scenarios, options);
+  const play = async (scenario) => {
+    const result = await playScenario(scenario, stage);
+    over(result);
+    return result;
+  };
   try {
-    return await Promise.all(scenarios.map(async (scenario) => tell(await playScenario(scenario, stage))));
+    if (!options?.alone) return await Promise.all(scenarios.map(play));
+    const results = [];
+    for (const scenario of scenarios) results.push(await play(scenario));
+    return results;
   } finally {
     await stage.close();
   }

@@ -10,8 +10,15 @@ import { readChat, request } from './client.mjs';
  * @property {Readonly<Record<string, Upstream>>} upstreams in the order of the chain
  * @property {object} [model] settings of the chain
  * @property {number} [scale] what its own times are multiplied by: 1, or less where timers are scaled
- * @property {{ closeIdle?: string, server?: object }} [stage] what it needs of a stage of its own
+ * @property {StageOptions} [stage] what it needs of a stage of its own; those with the same one share it
  * @property {(play: Play) => Promise<void>} run
+ */
+
+/**
+ * @typedef {object} StageOptions
+ * @property {string} [closeIdle] after how long upstreams close idle connections
+ * @property {object} [config] further keys of the gateway's configuration
+ * @property {boolean} [alone] nothing else runs meanwhile: for those that measure short times, or need the machine
  */
 
 /** @typedef {Awaited<ReturnType<typeof import('./stage.mjs').openStage>>} Stage */

@@ -17,9 +17,9 @@ export const canary = 'sk-canary-7f3a';
 
 /**
  * @param {readonly import('./scenario.mjs').Scenario[]} scenarios
- * @param {{ closeIdle?: string, server?: object }} [options]
+ * @param {import('./scenario.mjs').StageOptions} [options]
  */
-export async function openStage(scenarios, { closeIdle = '5s', server = {} } = {}) {
+export async function openStage(scenarios, { closeIdle = '5s', config: more = {} } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'ripstop-scenarios-'));
   const script = join(folder, 'chaos.json');
   await writeFile(script, JSON.stringify({ default: 'ok', scenes: scenesOf(scenarios) }));
@@ -28,10 +28,11 @@ export async function openStage(scenarios, { closeIdle = '5s', server = {} } = {
     /"url":"([^"]+)"/,
   );
   const config = join(folder, 'ripstop.json');
-  await writeFile(config, JSON.stringify(configOf(scenarios, chaos.found, server)));
+  await writeFile(config, JSON.stringify({ ...configOf(scenarios, chaos.found), ...more }));
   const gateway = await start(['serve', '--port', '0', '--config', config], /answers at (http:\S+)/);
   const { port } = new URL(chaos.found);
   const counters = new URL('/chaos', chaos.found).href;
+  await warmUp(gateway.found);
 
   return {
     url: gateway.found,
@@ -61,6 +62,14 @@ export async function openStage(scenarios, { closeIdle = '5s', server = {} } = {
   };
 }
 
+/** Times are those of a process that has been running. */
+async function warmUp(url) {
+  const messages = [{ role: 'user', content: 'hi' }];
+  for (let round = 0; round < 20; round += 1) {
+    await request(`${url}/v1/chat/completions`, { body: { model: 'warm', messages, stream: round % 2 === 0 } });
+  }
+}
+
 function scenesOf(scenarios) {
   const scenes = scenarios.flatMap(({ id, upstreams }) => {
     return Object.entries(upstreams).map(([name, scene]) => [`${id}/${name}`, sceneOf(scene)]);
@@ -73,9 +82,9 @@ function sceneOf(upstream) {
   return typeof upstream === 'string' ? upstream : (upstream.scene ?? 'ok');
 }
 
-function configOf(scenarios, url, server) {
-  const upstreams = {};
-  const models = {};
+function configOf(scenarios, url) {
+  const upstreams = { warm: { url, model: 'ok' } };
+  const models = { warm: ['warm'] };
   for (const { id, upstreams: own, model = {} } of scenarios) {
     const chain = Object.entries(own).map(([name, upstream]) => {
       const { scene: _, ...settings } = typeof upstream === 'string' ? {} : upstream;
@@ -84,7 +93,7 @@ function configOf(scenarios, url, server) {
     });
     models[id] = { chain, ...model };
   }
-  return { server: { host: '127.0.0.1', ...server }, upstreams, models };
+  return { upstreams, models };
 }
 
 /** Starts `ripstop` and waits until it prints what `pattern` finds. */
