@@ -1,6 +1,6 @@
-// What retry does with results, with inputs that can be sent once, and inside another retry.
+// What retry does with waits of one's own, results, inputs that can be sent once, and inside another retry.
 import { createServer } from 'node:http';
-import { callReport, retry } from 'ripstop';
+import { callReport, retry, systemRuntime } from 'ripstop';
 import { retryAfterMs } from 'ripstop/models';
 
 let requests = 0;
@@ -53,5 +53,13 @@ const work = () => {
 const chain = (context) => model.execute(work, { context }); // a part of the call around it
 await asking.execute(chain).catch((error) => console.log(error.message, `after ${calls} calls`));
 // end of snippet
+
+// snippet: waits
+const waits = [10, 20, 50];
+const stepwise = retry({ attempts: 5, backoff: (retry) => waits[retry - 1] ?? 100, jitter: 'none' });
+// end of snippet
+const off = systemRuntime.events.on((event) => event.type === 'retry.scheduled' && console.log('wait', event.delayMs));
+await stepwise.execute(work).catch((error) => console.log(error.message));
+off();
 
 server.close();

@@ -266,9 +266,15 @@ test('the example of the limits runs, and prints what their pages promise', () =
   ]);
 });
 
-test('the example of results, inputs and nested retries runs, and prints what the page of retry promises', () => {
+test('the example of waits, results, inputs and nested retries runs, and prints what the page of retry promises', () => {
   const printed = execFileSync(process.execPath, [join(root, 'examples/retry.mjs')], { cwd: root, encoding: 'utf8' });
-  expect(printed.trimEnd().split('\n')).toEqual(['200 Paris.', 'not stored not_replayable', 'down after 4 calls']);
+  expect(printed.trimEnd().split('\n')).toEqual([
+    '200 Paris.',
+    'not stored not_replayable',
+    'down after 4 calls',
+    ...[10, 20, 50, 100].map((ms) => `wait ${ms}`),
+    'down',
+  ]);
 });
 
 test('the example of one policy per key runs, and prints what its page promises', () => {

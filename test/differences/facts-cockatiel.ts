@@ -1,6 +1,16 @@
 /** What the table "From cockatiel" says beside the names. */
 import * as cockatiel from 'cockatiel';
-import { bulkhead, circuitBreaker, fallback, fromCockatiel, pipeline, policy, retry, timeout } from 'ripstop';
+import {
+  bulkhead,
+  circuitBreaker,
+  fallback,
+  fromCockatiel,
+  pipeline,
+  policy,
+  retry,
+  type RetryOptions,
+  timeout,
+} from 'ripstop';
 import { virtualRuntime } from 'ripstop/testing';
 import { expect, vi } from 'vitest';
 import { cockatielBreaker, cockatielRetry, down, fails, never, outcome, pause, type Shown } from './theirs.js';
@@ -13,6 +23,15 @@ function waits(backoff: cockatiel.IBackoffFactory<unknown>, count: number): numb
     found.push(current.duration);
     current = current.next(undefined);
   }
+  return found;
+}
+
+/** The waits of our retry, one after the other. */
+async function ourWaits(options: RetryOptions): Promise<number[]> {
+  const runtime = virtualRuntime();
+  const found: number[] = [];
+  runtime.events.on((event) => event.type === 'retry.scheduled' && found.push(event.delayMs));
+  await Promise.all([outcome(retry(options, runtime).execute(fails)), runtime.clock.runAll()]);
   return found;
 }
 
@@ -51,12 +70,20 @@ export const cockatielFacts: Shown = {
     const tripled = new cockatiel.ExponentialBackoff({ generator, exponent: 3, initialDelay: 10 });
     expect(waits(tripled, 3)).toEqual([10, 20, 40]); // and takes no notice of `exponent`
 
-    const runtime = virtualRuntime();
-    const delays: number[] = [];
-    runtime.events.on((event) => event.type === 'retry.scheduled' && delays.push(event.delayMs));
-    const ours = retry({ baseDelayMs: 10, factor: 3, jitter: 'none' }, runtime).execute(fails);
-    await Promise.all([outcome(ours), runtime.clock.runAll()]);
-    expect(delays).toEqual([10, 30, 90]);
+    expect(await ourWaits({ baseDelayMs: 10, factor: 3, jitter: 'none' })).toEqual([10, 30, 90]);
+  },
+
+  async 'constant waits, those of a list and those of a function are the same here'() {
+    const plain = { attempts: 5, jitter: 'none' } as const;
+    const constant = waits(new cockatiel.ConstantBackoff(30), 4);
+    expect(await ourWaits({ ...plain, backoff: 'constant', baseDelayMs: 30 })).toEqual(constant);
+    const list = [10, 50];
+    const listed = waits(new cockatiel.IterableBackoff(list), 4);
+    expect(listed).toEqual([10, 50, 50, 50]);
+    expect(await ourWaits({ ...plain, backoff: (retry) => list[retry - 1] ?? Number(list.at(-1)) })).toEqual(listed);
+    const asked: unknown[] = [];
+    new cockatiel.DelegateBackoff((context) => (asked.push(context), 5)).next('the outcome');
+    expect(asked).toEqual(['the outcome']);
   },
 
   async 'their default is decorrelated jitter'() {

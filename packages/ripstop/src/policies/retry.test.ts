@@ -193,6 +193,33 @@ describe('waits', () => {
     expect(fn.calledAt).toEqual([0, 1_000, 3_000, 7_000]);
   });
 
+  test('`backoff` says how they grow', async () => {
+    const at = async (backoff: RetryOptions['backoff']): Promise<number[]> => {
+      const runtime = virtualRuntime();
+      const fn = flaky(runtime, down, down, down);
+      await retried(fn, { ...plain, backoff }, runtime);
+      return fn.calledAt;
+    };
+    expect(await at('linear')).toEqual([0, 1_000, 3_000, 6_000]);
+    expect(await at('constant')).toEqual([0, 1_000, 2_000, 3_000]);
+    expect(await at((retry, previousMs) => [10, 50][retry - 1] ?? previousMs + 1)).toEqual([0, 10, 60, 111]);
+  });
+
+  test('G5 G9: a `backoff` that throws is reported, and takes nothing from the error or the next attempt', async () => {
+    const runtime = virtualRuntime();
+    const bug = new TypeError('cannot read properties of undefined');
+    const context = recordingContext(undefined, runtime);
+    const backoff = (): never => {
+      throw bug;
+    };
+    const fn = flaky(runtime, down, down);
+    const call = failure(retry({ ...plain, attempts: 2, backoff }, runtime).run(fn, context));
+    await runtime.clock.runAll();
+    expect(await call).toBe(down);
+    expect(fn.calledAt).toEqual([0, 1_000]);
+    expect(context.events).toContainEqual({ type: 'listener.failed', error: bug });
+  });
+
   test('R45 G1: chance and time are those of the runtime', async () => {
     const runtime = virtualRuntime({ random: () => 0.25 });
     const fn = flaky(runtime, down, down);

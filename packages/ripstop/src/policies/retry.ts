@@ -8,7 +8,7 @@ import { discard } from '../call/stream.js';
 import type { AttemptReport, StopReason } from '../errors/model-error.js';
 import { remember } from './parts/attempt-history.js';
 import { isFollowed, isRetried, runAttempt } from './parts/attempt-storage.js';
-import { type BackoffOptions, backoffDefaults, exponentialBackoff } from './parts/backoff.js';
+import { type BackoffOptions, backoffDefaults, createBackoff } from './parts/backoff.js';
 import { creditSuccess, type RetryBudget } from './parts/retry-budget.js';
 import { isSpent } from './parts/spent-input.js';
 import { isRejection, isRetryable, passes, statedWaitMs, typeOf } from './parts/verdict.js';
@@ -63,7 +63,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
   assertCount('attempts', attempts);
   assertOneOf('nested', nested, ['once', 'own']);
   const { clock, random } = runtime;
-  const backoff = exponentialBackoff(options, random);
+  const backoff = createBackoff(options, random);
 
   function decide(error: unknown, attempt: number, previousMs: number, context: CallContext): number | StopReason {
     if (context.cancelled) return 'cancelled';
@@ -75,7 +75,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     // A rejection of our own has used nothing up.
     if (!isRejection(error) && isSpent((context as CallScope).input)) return 'not_replayable';
     if (attempt >= attempts) return 'attempts';
-    const backoffMs = backoff(attempt, previousMs);
+    const backoffMs = backoff(attempt, previousMs, context);
     const statedMs = statedWaitMs(error);
     const delayMs = statedMs === undefined ? backoffMs : statedMs + jitterOnTop(statedMs, backoffMs);
     const leftMs = context.deadline - clock.now();
