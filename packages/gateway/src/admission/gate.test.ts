@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ModelError } from 'ripstop';
 import type { DegradationLevel } from 'ripstop/observation';
 import { recordingContext, type VirtualRuntime, virtualRuntime } from 'ripstop/testing';
