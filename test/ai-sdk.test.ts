@@ -67,7 +67,7 @@ describe('generateText', () => {
     expect([text, usage.inputTokens, finishReason]).toEqual(['Paris.', 5, 'stop']);
   });
 
-  test('R114 R116: when a model has failed for good, the next one answers the same request', async () => {
+  test('R114 D78: when a model has failed for good, the next one answers the same request', async () => {
     const [main, spare] = [await playing(busy), await playing(ok)];
     const model = wrapped(main, { fallbacks: [bare(spare)] });
     const { text } = await generateText({ model, prompt, temperature: 0.5, maxOutputTokens: 7 });
@@ -100,7 +100,7 @@ describe('generateText', () => {
     expect([main.requests.length, spare.requests.length]).toEqual([1, 1]);
   });
 
-  test('D83: a fault of the caller’s ends the call, and asks nobody else', async () => {
+  test('D82: a fault of the caller’s ends the call, and asks nobody else', async () => {
     const [main, spare] = [
       await playing({ kind: 'json', status: 400, body: { error: { message: 'Invalid value: temperature' } } }),
       await playing(ok),
@@ -110,7 +110,7 @@ describe('generateText', () => {
     expect([main.requests.length, spare.requests.length]).toEqual([1, 0]);
   });
 
-  test('when all have failed, each is told', async () => {
+  test('D81: when all have failed, each is told', async () => {
     const [main, spare] = [await playing(busy), await playing({ kind: 'reset' })];
     const model = wrapped(main, { fallbacks: [bare(spare)] });
     const error = await failureOf(generateText({ model, prompt }));
@@ -121,7 +121,7 @@ describe('generateText', () => {
     });
   });
 
-  test('D84: a model that keeps failing has its own breaker, which leaves it out', async () => {
+  test('D79: a model that keeps failing has its own breaker, which leaves it out', async () => {
     const [main, spare] = [await playing(busy, busy, { kind: 'reset' }), await playing(ok)];
     const policyFor = (name: string): Policy =>
       pipeline(retry({ attempts: 2, baseDelayMs: 1 }), circuitBreaker({ name, consecutive: 2 }));
@@ -164,7 +164,7 @@ describe('generateText', () => {
     expect([request.aborted, main.requests.length, spare.requests.length]).toEqual([true, 1, 0]);
   });
 
-  test('D82 I7: an attempt has a limit, and so have all of them together', async () => {
+  test('D85 I7: an attempt has a limit, and so have all of them together', async () => {
     const [main, spare] = [await playing({ kind: 'hang' }), await playing(ok)];
     const one = wrapped(main, { fallbacks: [bare(spare)], timeouts: { generateMs: 40 } });
     expect((await generateText({ model: one, prompt })).text).toBe('Paris.');
@@ -194,7 +194,7 @@ describe('streamText', () => {
     ],
     ['ends without a word', { kind: 'sse', frames: [begun[0] ?? ''] }],
     ['is silent', { kind: 'sse', frames: [begun[0] ?? ''], end: 'hang' }],
-  ] as const)('GW5: a model that %s before its first content is replaced', async (_, scene) => {
+  ] as const)('GW5 D85: a model that %s before its first content is replaced', async (_, scene) => {
     const [main, spare] = [await playing(scene), await playing(spoken)];
     const model = wrapped(main, { fallbacks: [bare(spare)], timeouts: { firstContentMs: 60 } });
     const { text, errors, types } = await read(model);
@@ -208,7 +208,7 @@ describe('streamText', () => {
     ['is cut', { kind: 'sse', frames: begun, end: 'cut' }, 'stream_interrupted'],
     ['sends an error', { kind: 'sse', frames: [...begun, { error: { message: 'overloaded' } }] }, 'stream_interrupted'],
     ['stalls', { kind: 'sse', frames: begun, end: 'hang' }, 'inference_timeout'],
-  ] as const)('I5 D88: a stream that %s after its first content ends in an error part', async (_, scene, errorType) => {
+  ] as const)('I5 D85: a stream that %s after its first content ends in an error part', async (_, scene, errorType) => {
     const [main, spare] = [await playing(scene), await playing(spoken)];
     const { text, errors, types } = await read(wrapped(main, { fallbacks: [bare(spare)], timeouts: { gapMs: 60 } }));
     expect(text).toBe('Par');

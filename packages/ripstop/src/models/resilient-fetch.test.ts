@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { ModelError } from '../errors/model-error.js';
 import { circuitBreaker } from '../policies/circuit-breaker.js';
@@ -263,6 +264,17 @@ test('I6: a caller who leaves gets his own reason, and the request ends, before 
     await request.over;
     expect(request.aborted).toBe(true);
   }
+});
+
+test('G6: a signal that outlives its calls keeps nothing of them', async () => {
+  const upstream = await playing(ok, sse(chatFrames(['Paris.'])), sse([role, word('Hel')], 'cut'), {
+    ...busy,
+    status: 404,
+  });
+  const { signal } = new AbortController();
+  for (let call = 0; call < 4; call += 1) await (await fetching()(upstream.url, { ...asked, signal })).text();
+  expect(upstream.requests).toHaveLength(4);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
 test('GW10: leaving the body ends the request, of a stream and of a whole answer', async () => {
