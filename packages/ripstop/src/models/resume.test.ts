@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import type { ReportedEvent } from '../call/events.js';
 import { ContentFilteredError, InvalidInputError } from '../errors/input-errors.js';
 import type { ModelError } from '../errors/model-error.js';
-import { InferenceTimeoutError, StreamInterruptedError, UpstreamUnavailableError } from '../errors/upstream-errors.js';
+import {
+  InferenceTimeoutError,
+  OutOfMemoryError,
+  StreamInterruptedError,
+  UpstreamUnavailableError,
+} from '../errors/upstream-errors.js';
 import { circuitBreaker } from '../policies/circuit-breaker.js';
 import { type ScriptedAnswer, type ScriptedModel, scriptedModel } from '../testing/scripted-model.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
@@ -151,6 +156,13 @@ test('GW7: with nobody else to ask, the same model is asked once more', async ()
   expect(models[0]?.calls).toHaveLength(2);
 });
 
+test('GW7: a model that would only break off again is not asked a second time', async () => {
+  const end = new StreamInterruptedError(undefined, { cause: new OutOfMemoryError(), isRetryable: false });
+  const { chain, models } = chainOf([[{ pieces: ['One '], end }, whole('One two')]]);
+  expect((await read(chain)).error).toMatchObject({ errorType: 'stream_interrupted', isRetryable: false });
+  expect(models[0]?.calls).toHaveLength(1);
+});
+
 test('GW7: when the others fail before their first word, the model that broke off is asked once more', async () => {
   const { chain, models } = chainOf([[cut('One '), whole('One two')], [new UpstreamUnavailableError()]]);
   const { text, answer } = await read(chain);
@@ -191,6 +203,12 @@ test('GW7: a silence in mid-answer, and an error in mid-answer, are resumed like
     const { chain } = chainOf([[{ pieces: ['One '], end }], [whole('One two')]]);
     expect(await read(chain)).toMatchObject({ text: 'One two', error: undefined });
   }
+  const { chain } = chainOf([[{ pieces: ['One '], end: silence }], ['different']]);
+  expect((await read(chain)).error).toMatchObject({
+    errorType: 'stream_interrupted',
+    details: { phase: 'gap', resume: 'diverged' },
+    cause: silence,
+  });
 });
 
 test('GW7: a verdict on the answer itself is not asked of anybody else', async () => {

@@ -141,7 +141,9 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
     this.firstCause ??= failure;
     const hindrance = this.hindrance(failure);
     if (hindrance !== undefined) throw this.over(hindrance, failure);
-    if (this.parts.filter(({ member }) => member === part.member).length < maxStreams) this.queue.push(part.member);
+    const streams = this.parts.filter(({ member }) => member === part.member).length;
+    // What the same model would only do again (run out of memory, say) is asked of others alone.
+    if (failure.isRetryable && streams < maxStreams) this.queue.push(part.member);
     return this.another();
   }
 
@@ -226,13 +228,13 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
   /** The error that ends the answer: what broke it, or what it came to where others have tried since. */
   private over(hindrance: Hindrance, failure?: ModelError): ModelError {
     const cause = failure ?? this.firstCause;
-    const { isRetryable = true, retryAfterMs } = cause ?? {};
+    const { isRetryable = true, retryAfterMs, details } = cause ?? {};
     const told =
       failure ??
       new StreamInterruptedError(undefined, {
         cause,
         isRetryable,
-        details: { resume: hindrance },
+        details: { ...details, resume: hindrance },
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       });
     told.attempts = this.attempts;
