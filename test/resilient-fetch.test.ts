@@ -135,6 +135,23 @@ describe('openai', () => {
     expect([text, upstream.requests.length]).toEqual(['Paris.', 2]);
   });
 
+  test('a stream that a service answers in one piece is a stream all the same', async () => {
+    const upstream = await playing(ok);
+    const stream = await client(upstream).chat.completions.create({ model: 'm', messages, stream: true });
+    const chunks: unknown[] = [];
+    for await (const chunk of stream) chunks.push(chunk.choices[0]?.delta.content, chunk.choices[0]?.finish_reason);
+    expect(chunks).toEqual(['Paris.', 'stop']);
+  });
+
+  test('a web page with status 200 is a failure, for a stream and for a whole answer', async () => {
+    const page = { kind: 'text', headers: { 'content-type': 'text/html; charset=utf-8' }, body: '<html>' } as const;
+    const upstream = await playing(page, ok, page);
+    expect((await ask(upstream)).choices[0]?.message.content).toBe('Paris.');
+    const stream = client(upstream).chat.completions.create({ model: 'm', messages, stream: true });
+    expect(await failureOf(stream)).toMatchObject({ status: 502, type: 'invalid_response' });
+    expect(upstream.requests).toHaveLength(4);
+  });
+
   test('I6: a caller who leaves ends the request, and gets the error that openai has for it', async () => {
     const upstream = await playing({ kind: 'hang' });
     const caller = new AbortController();
@@ -181,6 +198,13 @@ describe('the AI SDK', () => {
       expect(upstream.requests).toHaveLength(2);
     },
   );
+
+  test('a stream that a service answers in one piece is a stream all the same', async () => {
+    const { textStream } = streamText({ model: model(await playing(ok)), messages });
+    let text = '';
+    for await (const piece of textStream) text += piece;
+    expect(text).toBe('Paris.');
+  });
 
   test('I18: a fault of the request has the words of the service', async () => {
     const upstream = await playing({ kind: 'json', status: 404, body: { detail: 'model not found: m' } });

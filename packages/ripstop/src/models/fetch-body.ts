@@ -6,7 +6,7 @@ import { classify } from './classify/classify.js';
 import { within } from './content-limits.js';
 import type { EventAnswer } from './event-answer.js';
 import { errorEvent, remade } from './fetch-failure.js';
-import { parseJson } from './openai-wire.js';
+import { asChunk, parseJson, readCompletion } from './openai-wire.js';
 
 /** How an answer begins that is none: OpenRouter, for one, sends errors with status 200. */
 const errorBeginning = /^\s*\{\s*"error"\s*:/;
@@ -25,7 +25,7 @@ export async function openWhole(response: Response, gapMs: number, scope: CallSc
     return response;
   }
   const read = (): Promise<Chunk> => within({ phase: 'gap', ms: gapMs }, reader.read(), scope);
-  if (!isJson(response)) return passedOn(response, [], reader, read, scope);
+  if (!isOfType(response, 'application/json')) return passedOn(response, [], reader, read, scope);
   const steps = [await read()];
   let text = textOf(steps);
   while (errorBeginning.test(text) && steps.at(-1)?.done === false && text.length < maxErrorBytes) {
@@ -35,6 +35,17 @@ export async function openWhole(response: Response, gapMs: number, scope: CallSc
   const { status, headers } = response;
   if (errorBeginning.test(text) && Boolean(parseJson(text)?.['error'])) throw classify({ status, headers, body: text });
   return passedOn(response, steps, reader, read, scope);
+}
+
+/** A whole completion where a stream was asked for, as the events that say the same; anything else as it is. */
+export async function asEvents(response: Response): Promise<Response> {
+  const text = await response.text();
+  const completion = readCompletion(text)?.raw;
+  if (completion === undefined) return remade(response, text);
+  const headers = new Headers(response.headers);
+  for (const name of ['content-length', 'content-encoding']) headers.delete(name);
+  headers.set('content-type', 'text/event-stream');
+  return remade(response, `data: ${JSON.stringify(asChunk(completion))}\n\ndata: [DONE]\n\n`, headers);
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
@@ -66,8 +77,10 @@ function passedOn(
   return remade(response, body);
 }
 
-function isJson({ headers }: Response): boolean {
-  return /^\s*application\/json\b/i.test(headers.get('content-type') ?? '');
+/** Does the answer say that it is of this type, in lower case, with whatever parameters? */
+export function isOfType({ headers }: Response, type: string): boolean {
+  const [stated = ''] = (headers.get('content-type') ?? '').split(';', 1);
+  return stated.trim().toLowerCase() === type;
 }
 
 function textOf(steps: readonly Chunk[]): string {

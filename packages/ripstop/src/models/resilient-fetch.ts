@@ -3,7 +3,7 @@ import { check, type Defaults, positive, withDefaults } from '../call/options.js
 import { createContext } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { ModelError } from '../errors/model-error.js';
-import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
+import { InvalidResponseError, UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { bulkhead } from '../policies/bulkhead.js';
 import { circuitBreaker } from '../policies/circuit-breaker.js';
 import { keyed } from '../policies/keyed.js';
@@ -14,8 +14,16 @@ import { networkVerdict } from './classify/network.js';
 import { readThrown } from './classify/thrown.js';
 import { within } from './content-limits.js';
 import { EventAnswer } from './event-answer.js';
-import { openWhole, streamed } from './fetch-body.js';
-import { answerFor, ApiCallError, callerOf, type FailedAnswer, looksRetryable, readFailure } from './fetch-failure.js';
+import { asEvents, isOfType, openWhole, streamed } from './fetch-body.js';
+import {
+  answerFor,
+  ApiCallError,
+  type Caller,
+  callerOf,
+  type FailedAnswer,
+  looksRetryable,
+  readFailure,
+} from './fetch-failure.js';
 
 /** How long `resilientFetch()` waits. All in milliseconds; `Infinity`: no limit. */
 export interface FetchTimeouts {
@@ -125,6 +133,8 @@ function nameOf(key: string): string {
   return URL.canParse(key) ? new URL(key).pathname : key;
 }
 
+const pageForAnswer = 'The model service answered with a web page';
+
 type Input = Parameters<typeof globalThis.fetch>[0];
 
 /** One request of a caller's, sent as often as the policies want. */
@@ -172,10 +182,12 @@ class FetchRequest {
       const response = await within({ phase: 'headers', ms: headersMs }, request, scope);
       const { status, body } = response;
       if (status >= 400) throw this.noted(await readFailure(response, gapMs, scope));
-      if (body !== null && isEventStream(response)) {
+      if (body !== null && isOfType(response, 'text/event-stream')) {
         return await new EventAnswer(response, body, this.timeouts, scope).open();
       }
-      return await openWhole(response, gapMs, scope);
+      if (this.missesAnswer(response)) throw new InvalidResponseError(pageForAnswer);
+      const whole = await openWhole(response, gapMs, scope);
+      return this.missesStream(response) ? await asEvents(whole) : whole;
     } catch (error) {
       const failure = scope.aborted ? scope.reason : meaning(error);
       if (!this.isAnswered(failure)) {
@@ -191,7 +203,7 @@ class FetchRequest {
   /** What the caller gets in place of an answer below 400. */
   async failed(error: unknown): Promise<Response> {
     if (this.signal?.aborted || !ModelError.isInstance(error)) throw error;
-    const caller = callerOf(this.headers);
+    const { caller } = this;
     const answer = this.failures.find((failure) => failure.error === error);
     if (answer === undefined && caller === 'other') throw error;
     const response = answer?.asResponse(caller) ?? answerFor(error);
@@ -204,6 +216,21 @@ class FetchRequest {
     if (this.input instanceof Request && this.input.body !== null && !this.input.bodyUsed) {
       this.input.body.cancel().catch(() => undefined);
     }
+  }
+
+  private get caller(): Caller {
+    return callerOf(this.headers);
+  }
+
+  /** What a proxy says with status 200 is no answer to an SDK's question. A file that it fetches may be a page. */
+  private missesAnswer(response: Response): boolean {
+    return this.init?.method === 'POST' && isOfType(response, 'text/html') && this.caller !== 'other';
+  }
+
+  /** An SDK that asked for a stream finds nothing in an answer that is none. */
+  private missesStream(response: Response): boolean {
+    if (typeof this.body !== 'string' || !isOfType(response, 'application/json')) return false;
+    return /"stream"\s*:\s*true/.test(this.body) && this.caller !== 'other';
   }
 
   private get url(): string {
@@ -226,10 +253,6 @@ class FetchRequest {
   private isAnswered(error: unknown): boolean {
     return this.failures.some((failure) => failure.error === error);
   }
-}
-
-function isEventStream({ headers }: Response): boolean {
-  return /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '');
 }
 
 /** A request that is wrong in itself, and a bug, are thrown as they are: nobody should repeat or translate them. */
