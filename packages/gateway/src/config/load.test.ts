@@ -57,6 +57,11 @@ test.each([
     main.replace('model:', 'modell:'),
     'upstreams.main.modell: unknown key; did you mean model?',
   ],
+  [
+    'a way of going on that nobody knows',
+    main.replace('model: gpt-x', 'model: gpt-x, prefill: maybe'),
+    'upstreams.main.prefill: must be true, false, prefix or continue_final_message',
+  ],
   ['a key of a later version', 'journal: { file: x }', 'journal: is not in this version; leave it out'],
   [
     'a duration without a unit',

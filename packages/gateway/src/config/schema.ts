@@ -57,7 +57,11 @@ const httpUpstream = z.strictObject({
   /** Calls at a time. Without it the limit is found out: it is cut when the upstream says that it was too much. */
   maxInFlight: count.optional(),
   /** Does it go on from a last message of the assistant's? Then it is given the beginning of a stream that broke off. */
-  prefill: z.boolean().default(false),
+  prefill: z
+    .literal([true, false, 'prefix', 'continue_final_message'], {
+      error: 'must be true, false, prefix or continue_final_message',
+    })
+    .default(false),
 });
 
 const embeddedUpstream = z.strictObject({

@@ -1,7 +1,8 @@
 import { type Runtime, systemRuntime } from 'ripstop';
-import { assistantPrefill, type OpenaiTimeouts, openaiModel, type Prefill, type TextModel } from 'ripstop/models';
+import { type OpenaiTimeouts, openaiModel, type Prefill, type TextModel } from 'ripstop/models';
 import type { HttpUpstreamConfig, UpstreamConfig } from '../config/schema.js';
 import { EmbeddedTextModel, type LocalModelHealth } from '../embedded-model/embedded-text-model.js';
+import { prefillOf } from './prefill.js';
 import { undiciTransport } from './undici-transport.js';
 
 /** One place where answers come from: a service over HTTP, or an engine on this machine. */
@@ -25,7 +26,7 @@ export function createUpstream(name: string, config: UpstreamConfig, runtime: Ru
 }
 
 function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime): Upstream {
-  const { url, model, key, headers, contextLength, prefill } = config;
+  const { url, model, key, headers, contextLength } = config;
   const connections = undiciTransport();
   return {
     name,
@@ -35,7 +36,7 @@ function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime
         runtime,
       );
     },
-    ...(prefill ? { prefill: assistantPrefill } : {}),
+    prefill: prefillOf(config),
     health: () => undefined,
     start: async () => undefined,
     close: () => connections.close(),

@@ -1,5 +1,6 @@
 import { isContent } from './content-limits.js';
 import type { Answer } from './fallback-walk.js';
+import { asChatRequest } from './resume-request.js';
 import type { Overlap } from './resume-text.js';
 import type { ChatRequest, Delta, Usage } from './text-model.js';
 import { estimateTokens } from './token-estimate.js';
@@ -72,7 +73,8 @@ export class AnswerPart {
   billed(input: string | ChatRequest): BilledAttempt {
     const { name: model } = this.member;
     if (this.usage !== undefined) return { model, usage: this.usage, counted: 'by_model' };
-    return { model, usage: { inputTokens: estimateTokens(input), outputTokens: this.pieces }, counted: 'estimated' };
+    const inputTokens = estimateTokens(asChatRequest(input));
+    return { model, usage: { inputTokens, outputTokens: this.pieces }, counted: 'estimated' };
   }
 
   /** Never waited for: a source that hangs ends by its signal. */
