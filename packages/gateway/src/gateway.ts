@@ -1,6 +1,6 @@
 import { type Runtime, systemRuntime } from 'ripstop';
 import { type NodeServer, serve } from 'ripstop/node';
-import { createChute, createErrorHandler, type Logger, type RequestSummary } from 'ripstop/serving';
+import { createChute, createErrorHandler, type Logger, logEvents, type RequestSummary } from 'ripstop/serving';
 import { admission } from './admission/admission.js';
 import { Gate } from './admission/gate.js';
 import { gatewayDegradation } from './admission/pressure.js';
@@ -34,6 +34,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
   );
   const chains = createChains(config, upstreams, runtime);
   const standing = { draining: false };
+  const endEventLog = logEvents(runtime.events, logger);
   const authenticate = authenticator(settings);
 
   const chute = createChute<object>(
@@ -52,7 +53,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
   const limits = { maxInFlight: load.maxInFlight, queue: load.queue, queueWaitMs: load.queueWait };
   const gate: Gate = new Gate(limits, () => degradation.level, runtime);
   const degradation = gatewayDegradation(load, () => gate, runtime);
-  chute.use(async ({ request }, next) => {
+  chute.use(({ request }, next) => {
     const refusal = authenticate(request);
     if (refusal !== undefined) throw refusal;
     return next();
@@ -72,6 +73,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
     await server?.close({ drainMs: settings.drain });
     await chute.stop();
     await Promise.allSettled([...upstreams.values()].map((upstream) => upstream.close()));
+    endEventLog();
   }
 
   return {

@@ -15,7 +15,8 @@ function gated(answer: (name: string) => unknown) {
     .use(admission(gate, () => '', runtime))
     .cord('model', {}, ({ input }) => answer((input as { name: string }).name))
     .cord('page', { method: 'GET' }, () => ({ in: gate.running }));
-  const ask = (name: string): Promise<Response> => chute.request('/model', { method: 'POST', json: { name } });
+  const ask = (name: string, signal?: AbortSignal): Promise<Response> =>
+    chute.request('/model', { method: 'POST', json: { name }, ...(signal && { signal }) });
   return { gate, chute, ask, runtime };
 }
 
@@ -40,7 +41,7 @@ test('GW15: a slot is held while a model works, and free when it has answered or
   expect(app.gate.running).toBe(0);
 });
 
-test.each(['read to its end', 'given up', 'given up unread', 'broken'])(
+test.each(['read to its end', 'given up', 'given up unread', 'broken', 'aborted while nobody reads it'])(
   'GW15: a stream holds its slot until it is %s',
   async (end) => {
     const app = await started(
@@ -50,13 +51,15 @@ test.each(['read to its end', 'given up', 'given up unread', 'broken'])(
         yield { part: 2 };
       }),
     );
-    const response = await app.ask('stream');
+    const leaving = new AbortController();
+    const response = await app.ask('stream', leaving.signal);
     expect(app.gate.running).toBe(1);
     if (end === 'given up') {
       const reader = response.body?.getReader();
       await reader?.read();
       await reader?.cancel();
-    } else if (end === 'given up unread') await response.body?.cancel();
+    } else if (end.startsWith('aborted')) leaving.abort();
+    else if (end === 'given up unread') await response.body?.cancel();
     else await response.text();
     expect(app.gate.running).toBe(0);
   },

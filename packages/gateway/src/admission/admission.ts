@@ -1,4 +1,4 @@
-import type { Runtime } from 'ripstop';
+import type { CallContext, Runtime } from 'ripstop';
 import type { ExchangeRequest, ExchangeResponse, Middleware, ResponseBody } from 'ripstop/serving';
 import type { Gate, Slot } from './gate.js';
 import { HeldStream } from './held-stream.js';
@@ -26,7 +26,11 @@ export function admission(
       // Between a slot's being handed over and this step the caller may have left, or the deadline passed.
       if (context.aborted) throw context.reason;
       const answer = await next();
-      return { ...answer, headers: { ...answer.headers, 'server-timing': timing.header }, body: held(answer, slot) };
+      return {
+        ...answer,
+        headers: { ...answer.headers, 'server-timing': timing.header },
+        body: held(answer, slot, context),
+      };
     } catch (error) {
       if (slot === undefined) timing.waited();
       else slot.free();
@@ -37,8 +41,15 @@ export function admission(
   };
 }
 
-function held({ body }: ExchangeResponse, slot: Slot): ResponseBody {
-  if (typeof body === 'object' && Symbol.asyncIterator in body) return new HeldStream(body, () => slot.free());
+/** An aborted stream is over, whether or not anybody goes on reading it. */
+function held({ body }: ExchangeResponse, slot: Slot, context: CallContext): ResponseBody {
+  if (typeof body === 'object' && Symbol.asyncIterator in body) {
+    const stopListening = context.onAbort(() => slot.free());
+    return new HeldStream(body, () => {
+      stopListening();
+      slot.free();
+    });
+  }
   slot.free();
   return body;
 }
