@@ -26,7 +26,6 @@ export function request(url, { method = 'POST', body, headers = {}, leave, pace,
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return new Promise((resolve) => {
     const seen = { status: 0, headers: {}, body: '', json: undefined, end: 'broken', ms: 0 };
-    let hasContent = false;
     let headersCame = () => {};
     let contentCame = () => {};
     const moments = {
@@ -40,6 +39,18 @@ export function request(url, { method = 'POST', body, headers = {}, leave, pace,
       seen.json = parsed(seen.body);
       resolve(seen);
     };
+    const read = async (answer) => {
+      let hasContent = false;
+      try {
+        for await (const part of answer) {
+          await pace?.();
+          seen.body += part;
+          if (!hasContent && (hasContent = seen.body.includes('"content":"A'))) contentCame();
+        }
+      } catch {
+        over('broken');
+      }
+    };
     const sent = http.request(url, {
       method,
       agent: fresh ? false : agent,
@@ -50,26 +61,18 @@ export function request(url, { method = 'POST', body, headers = {}, leave, pace,
         ...headers,
       },
     });
-    sent.on('response', async (answer) => {
+    sent.on('response', (answer) => {
       seen.status = answer.statusCode ?? 0;
       seen.headers = answer.headers;
       headersCame();
       answer.on('error', () => over('broken'));
       answer.on('close', () => over(answer.complete ? 'complete' : 'broken'));
       answer.setEncoding('utf8');
-      try {
-        for await (const part of answer) {
-          await pace?.();
-          seen.body += part;
-          if (!hasContent && (hasContent = seen.body.includes('"content":"A'))) contentCame();
-        }
-      } catch {
-        over('broken');
-      }
+      void read(answer);
     });
     sent.on('error', () => over('broken'));
     sent.end(text);
-    leave?.(moments).then(() => {
+    void leave?.(moments).then(() => {
       seen.leftAt = Date.now();
       sent.destroy();
       over('left');

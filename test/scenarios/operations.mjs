@@ -21,6 +21,7 @@ export function operations() {
 
 /** @returns {import('./scenario.mjs').Scenario[]} */
 function departures() {
+  /** @type {[id: string, when: string, scene: string, body: object, leave: () => Promise<void>][]} */
   const phases = [
     ['leaves-before-headers', 'before the headers of a whole answer', 'hang', {}, leaves.early],
     ['leaves-stream-silent', 'before the headers of a stream', 'hang', { stream: true }, leaves.early],
@@ -54,7 +55,7 @@ function connections() {
       id: 'thousand-leave',
       title: 'A thousand clients leave, 50 at a time: no connection to the upstream stays',
       upstreams: { main: 'silent-after=5' },
-      stage: {},
+      stage: { alone: true },
       async run(play) {
         for (let round = 0; round < 20; round += 1) {
           const leave = ({ content }) => Promise.race([content, pause(2_000)]);
@@ -188,7 +189,7 @@ function sizes() {
       id: 'large-body',
       title: 'A body of 60 MB: 413, and no memory for it',
       upstreams: { main: 'ok' },
-      stage: {},
+      stage: { alone: true },
       async run(play) {
         await play.ask();
         const before = await play.stage.gateway.memory();
@@ -204,7 +205,7 @@ function sizes() {
       id: 'slow-reader',
       title: 'A client that reads nothing of 30 MB: the upstream is slowed down, and memory stays',
       upstreams: { main: 'flood=200000' },
-      stage: {},
+      stage: { alone: true },
       async run(play) {
         await play.ask({}, { path: '/nowhere', quiet: true });
         const before = await play.stage.gateway.memory();

@@ -1,5 +1,6 @@
-import { openStage } from './stage.mjs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { playScenario } from './scenario.mjs';
+import { openStage } from './stage.mjs';
 
 /**
  * Plays scenarios at the same time: most on one stage, those that need another on theirs; and when all these are over,
@@ -20,6 +21,9 @@ export async function playAll(scenarios, over = () => {}) {
   return results.toSorted((a, b) => order.get(a.id) - order.get(b.id));
 }
 
+/** Between the starts of scenarios that are played at the same time: their times should be their own. */
+const apartMs = 100;
+
 async function playGroup(scenarios, options, over) {
   const stage = await openStage(scenarios, options);
   const play = async (scenario) => {
@@ -28,7 +32,8 @@ async function playGroup(scenarios, options, over) {
     return result;
   };
   try {
-    if (!options?.alone) return await Promise.all(scenarios.map(play));
+    if (!options?.alone)
+      return await Promise.all(scenarios.map((one, place) => pause(place * apartMs).then(() => play(one))));
     const results = [];
     for (const scenario of scenarios) results.push(await play(scenario));
     return results;

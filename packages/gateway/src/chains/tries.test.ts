@@ -23,7 +23,7 @@ interface House {
   /** When each upstream was asked, in milliseconds. */
   readonly asked: Readonly<Record<string, readonly number[]>>;
   /** One call to its end, as time passes. */
-  ask(options?: { readonly deadlineMs?: number; readonly model?: string }): Promise<string | ModelError>;
+  readonly ask: (options?: { readonly deadlineMs?: number; readonly model?: string }) => Promise<string | ModelError>;
 }
 
 function house(acts: Readonly<Record<string, Act>>, models: Readonly<Record<string, unknown>> = {}): House {
@@ -61,9 +61,9 @@ function house(acts: Readonly<Record<string, Act>>, models: Readonly<Record<stri
           ({ text }) => text,
           (error: unknown) => error as ModelError,
         );
-      let over = false;
-      void call.finally(() => (over = true));
-      while (!over) await clock.advance(50);
+      const progress = { over: false };
+      void call.finally(() => (progress.over = true));
+      while (!progress.over) await clock.advance(50);
       return call;
     },
   };

@@ -1,4 +1,12 @@
-import { type CircuitBreaker, ModelOverloadedError, pipeline, type Policy, type Runtime, retry } from 'ripstop';
+import {
+  type CircuitBreaker,
+  errorContext,
+  ModelOverloadedError,
+  pipeline,
+  type Policy,
+  type Runtime,
+  retry,
+} from 'ripstop';
 import { ModelError } from 'ripstop/errors';
 import { type CallContext, policy } from 'ripstop/policies';
 import type { Breakers } from './breakers.js';
@@ -64,7 +72,11 @@ export class Tries {
       (next, scope) => {
         const request = this.requestOf(scope);
         if (request.tries >= triesPerRequest) throw spent();
-        return tried.run((attempt) => this.once(request, target, () => next(attempt), scope), scope);
+        const work = (attempt: CallContext) => this.once(request, target, () => next(attempt), scope);
+        // Log lines of what happens here name the upstream. In a list, which nobody waits for or reads step by step: a
+        // stream goes on without a scope around each of its steps.
+        const [answer] = errorContext.operation(target.name, () => [tried.run(work, scope)] as const);
+        return answer;
       },
       this.runtime,
     );
@@ -89,8 +101,8 @@ export class Tries {
   /** Has another upstream failed this request in the same way? Then the request is the cause, as far as we know. */
   private isKnown(error: object, { failures }: Request, { name }: Target): boolean {
     if (!ModelError.isInstance(error)) return false;
-    const status = String(error.details['status'] ?? '');
-    const way = `${error.errorType} ${status} ${error.message.replaceAll(/\d+/g, '#').toLowerCase()}`;
+    const { errorType, details, message } = error;
+    const way = JSON.stringify([errorType, details['status'], message.replaceAll(/\d+/g, '#').toLowerCase()]);
     const first = failures.get(way) ?? name;
     failures.set(way, first);
     return first !== name;

@@ -108,7 +108,7 @@ const silences: Readonly<Record<string, Fault>> = {
     value: 'words',
     usual: 100_000,
     answer(call, count) {
-      const words = new Array<string>(count).fill(' word');
+      const words = Array.from({ length: count }, () => ' word');
       return { kind: 'sse', frames: streamOf(call, words) };
     },
   },

@@ -5,7 +5,7 @@
  * holds: `x3` so many requests, `for 60s` so long since its first request, `at 10%` that share of the requests. A step
  * without a limit holds for ever; after the last one every request is answered well.
  */
-import type { Random, Runtime } from 'ripstop';
+import type { Runtime } from 'ripstop';
 import { parseDuration } from '../config/units.js';
 import { type Fault, faults } from './faults.js';
 
@@ -81,52 +81,34 @@ function limitOf(
 export class Play {
   private readonly steps: readonly Step[];
   private readonly runtime: Runtime;
-  private readonly random: Random;
-  private place = 0;
-  private played = 0;
-  private began: number | undefined = undefined;
+  /** Requests that each step has taken, and when the first one came to it. */
+  private readonly played = new Map<Step, { count: number; readonly since: number }>();
 
   constructor(steps: readonly Step[], runtime: Runtime) {
     this.steps = steps;
     this.runtime = runtime;
-    this.random = runtime.random;
   }
 
-  /** `undefined` once the scene is over. */
+  /** The first step that takes the request; `undefined` once the scene is over. */
   next(): Step | undefined {
-    for (; this.place < this.steps.length; this.advance()) {
-      if (this.holds(this.steps[this.place]?.limit)) return this.chosen();
-    }
-    return undefined;
+    return this.steps.find((step) => this.takes(step));
   }
 
-  /** Steps that hold for a share of the requests leave the rest to those after them. */
-  private chosen(): Step | undefined {
-    for (let place = this.place; place < this.steps.length; place += 1) {
-      const step = this.steps[place];
-      if (step?.limit.kind !== 'share' || this.random() < step.limit.ratio) return step;
-    }
-    return undefined;
-  }
-
-  private holds(limit: Limit | undefined): boolean {
-    switch (limit?.kind) {
-      case 'requests':
-        this.played += 1;
-        return this.played <= limit.count;
-      case 'time': {
-        const now = this.runtime.clock.now();
-        this.began ??= now;
-        return now - this.began < limit.ms;
-      }
-      default:
+  private takes(step: Step): boolean {
+    const now = this.runtime.clock.now();
+    const played = this.played.get(step) ?? { count: 0, since: now };
+    this.played.set(step, played);
+    played.count += 1;
+    const { limit } = step;
+    switch (limit.kind) {
+      case 'none':
         return true;
+      case 'requests':
+        return played.count <= limit.count;
+      case 'time':
+        return now - played.since < limit.ms;
+      case 'share':
+        return this.runtime.random() < limit.ratio;
     }
-  }
-
-  private advance(): void {
-    this.place += 1;
-    this.played = 0;
-    this.began = undefined;
   }
 }
