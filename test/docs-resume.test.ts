@@ -25,8 +25,8 @@ test('GW7: its example prints the whole answer, who ended it, and what both have
 });
 
 test('GW1 GW7: docs/resume.md tells the bounds and the default of the code', () => {
-  expect(source).toContain('const maxTries = 6;');
-  expect(page).toContain('| attempts | 6 in one call');
+  expect(source).toContain('const maxTries = { call: 6, model: 3 };');
+  expect(page).toContain('| attempts | 6 in one call and 3 at one model,');
   expect(source).toContain('const maxStreams = 2;');
   expect(page).toContain('| streams of one model | 2 in one call |');
   expect(source).toContain('const maxKept = 2 ** 20;');

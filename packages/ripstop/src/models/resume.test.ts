@@ -10,6 +10,7 @@ import {
   UpstreamUnavailableError,
 } from '../errors/upstream-errors.js';
 import { circuitBreaker } from '../policies/circuit-breaker.js';
+import { retry } from '../policies/retry.js';
 import { type ScriptedAnswer, type ScriptedModel, scriptedModel } from '../testing/scripted-model.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import {
@@ -195,6 +196,16 @@ test('GW1 GW7: what always breaks off ends after two streams a model, and six at
   const three = chainOf([[cut('One ')], refusing(), refusing()]);
   await read(three.chain);
   expect(three.models.reduce((sum, { calls }) => sum + calls.length, 0)).toBe(6);
+});
+
+test('GW1 GW7: attempts before the first content count, so that nobody is asked more than three times', async () => {
+  const runtime = virtualRuntime();
+  const model = scriptedModel([new UpstreamUnavailableError(), cut('One '), new UpstreamUnavailableError()], runtime);
+  const policy = retry({ attempts: 3, baseDelayMs: 0, jitter: 'none' }, runtime);
+  const reading = read(modelFallbackChain({}, runtime).addPrimaryModel(model, 'a', { policy }));
+  await runtime.clock.runAll();
+  expect(await reading).toMatchObject({ text: 'One ', error: { details: { resume: 'exhausted' } } });
+  expect(model.calls).toHaveLength(3);
 });
 
 test('GW7: a silence in mid-answer, and an error in mid-answer, are resumed like a cut', async () => {

@@ -18,8 +18,8 @@ import { asChatRequest, tokensLeft } from './resume-request.js';
 import { prefillOverlap, restartOverlap, SentText } from './resume-text.js';
 import type { ChatRequest, Delta } from './text-model.js';
 
-/** Attempts in one call, those before the first content included (GW1). */
-const maxTries = 6;
+/** Attempts in one call, and at one model in it, those before the first content included (GW1). */
+const maxTries = { call: 6, model: 3 };
 /** Streams of one model in one call: its first, and one more. */
 const maxStreams = 2;
 /** The text that is kept, in UTF-16 units. An answer that outgrows it is not resumed. */
@@ -61,7 +61,8 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
   private readonly before: AnswerPart[] = [];
   private part: AnswerPart;
   private readonly deltas: AsyncGenerator<Delta, void, undefined>;
-  private tries: number;
+  /** Who has been asked, once for each attempt. */
+  private readonly tries: string[];
   private piecesSent = 0;
   private plain = true;
   private finished = false;
@@ -70,7 +71,7 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
   constructor(first: Answer<AsyncIterable<Delta>>, work: ResumeWork) {
     this.work = work;
     this.attempts = [...first.attempts];
-    this.tries = first.attempts.length + 1;
+    this.tries = [...first.attempts.flatMap(({ model }) => model ?? []), first.member.name];
     this.queue = work.members.slice(work.members.indexOf(first.member) + 1);
     this.part = new AnswerPart(first);
     this.deltas = this.read();
@@ -167,14 +168,15 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
   }
 
   private async ask(member: Member, way: Way): Promise<'begun' | 'refused' | 'failed'> {
+    if (this.spent(member)) return 'failed';
     const { scope } = this.work;
     const startedAt = this.now;
     const failures: AttemptReport[] = [];
     try {
       const open = this.opening(member, way);
       const value = await member.policy.run((attempt) => {
-        if (this.tries >= maxTries) throw new CancelledError('The attempts of this call are used up');
-        this.tries += 1;
+        if (this.spent(member)) throw new CancelledError('The attempts of this call are used up');
+        this.tries.push(member.name);
         return tryMember(member, attempt, open, failures);
       }, scope);
       this.begin({ value, member, startedAt, attempts: [] }, way);
@@ -188,6 +190,10 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
       else scope.emit({ type: 'model.failed', model: member.name, errorType, ms: this.now - startedAt });
       return 'failed';
     }
+  }
+
+  private spent({ name }: Member): boolean {
+    return this.tries.length >= maxTries.call || this.tries.filter((model) => model === name).length >= maxTries.model;
   }
 
   private opening({ prefill }: Member, way: Way): Ask<AsyncIterable<Delta>> {
