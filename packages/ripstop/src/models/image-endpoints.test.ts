@@ -95,7 +95,11 @@ test.each<[string, UpstreamScene, object]>([
   ['a link', { kind: 'json', body: { data: [{ url: 'http://a.example/x.png' }] } }, { errorType: 'invalid_response' }],
   ['no picture', { kind: 'json', body: { data: [] } }, { errorType: 'invalid_response' }],
   ['a page', { kind: 'text', body: '<html>Oops</html>' }, { errorType: 'invalid_response' }],
-  ['an error with 200', { kind: 'json', body: { error: { message: 'CUDA out of memory' } } }, { errorType: 'out_of_memory' }],
+  [
+    'an error with 200',
+    { kind: 'json', body: { error: { message: 'CUDA out of memory' } } },
+    { errorType: 'out_of_memory' },
+  ],
   [
     'busy',
     { kind: 'json', status: 429, body: { detail: 'Infrastructure is at maximum capacity, try again later' } },
@@ -159,8 +163,9 @@ test('D71: headers that do not come end the request, after two minutes where not
 
 test('an answer that is too large is not read', async () => {
   await using upstream = await scriptedUpstream([rawJpeg]);
-  const error = await failure(chutesImages({ url: upstream.url, maxBodyBytes: 8 }).generate(request));
-  expect(error).toMatchObject({ errorType: 'invalid_response', details: { max_bytes: 8 } });
+  expect(await chutesImages({ url: upstream.url, maxBodyBytes: jpeg.length }).generate(request)).toHaveLength(16);
+  const error = await failure(chutesImages({ url: upstream.url, maxBodyBytes: jpeg.length - 1 }).generate(request));
+  expect(error).toMatchObject({ errorType: 'invalid_response', details: { max_bytes: 15 } });
 });
 
 test('a bad option is refused, and no secret is repeated', () => {

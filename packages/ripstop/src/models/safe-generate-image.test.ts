@@ -166,6 +166,9 @@ test('D69: no error holds the prompt, not even where the service repeats it', as
     const error = await failure(safeGenerateImage(painter(upstream), prompt, { negativePrompt }));
     expect(JSON.stringify(error)).not.toMatch(/secret|neighbours/);
   }
+  const trimmed = classify({ status: 400, body: JSON.stringify({ error: { message: 'Refused: my secret plan' } }) });
+  const refused = await failure(safeGenerateImage(painter(trimmed), '  my secret plan\n'));
+  expect(refused).toMatchObject({ message: 'Refused: [prompt]' });
   const unknown = await failure(safeGenerateImage(painter(new Error(`cannot paint ${prompt}`)), prompt));
   expect(JSON.stringify(unknown)).not.toContain('secret');
 });
@@ -197,8 +200,24 @@ test('D71: both tries share one limit, and a caller who leaves in between ends i
   expect(model.asked).toHaveLength(1);
 });
 
+test('D71: memory that runs out after the caller has left is no reason to go on', async () => {
+  const controller = new AbortController();
+  const reason = new Error('gone home');
+  const model: Painter = {
+    ...painter(),
+    generate() {
+      controller.abort(reason);
+      throw cudaOutOfMemory;
+    },
+  };
+  const call = safeGenerateImage(model, 'A red pixel', { signal: controller.signal });
+  expect(await failure(call)).toBe(reason);
+  expect(model.cleared).toBe(0);
+});
+
 test('D75: the smaller picture never has more steps, keeps its shape, and all its other parameters', async () => {
   expect(await reduced({ width: 512, height: 512, steps: 4 })).toMatchObject({ width: 512, height: 512, steps: 4 });
+  expect(await reduced({ width: 500, height: 300 })).toMatchObject({ width: 500, height: 300 });
   expect(await reduced({ width: 1_024, height: 512, steps: 50 })).toMatchObject({ width: 512, height: 256, steps: 25 });
   expect(await reduced({ width: 576, height: 1_024, steps: 15 })).toMatchObject({ width: 288, height: 512, steps: 10 });
   expect(await reduced({ guidanceScale: 3, seed: 7, negativePrompt: 'blue' })).toMatchObject({

@@ -135,6 +135,18 @@ test('D96: where the second try fails too, the first failure is thrown and tells
   ]);
 });
 
+test('D96: attempts that the first failure tells of already stay', async () => {
+  const first = Object.assign(new OutOfMemoryError(), {
+    attempts: [{ model: 'a', errorType: 'out_of_memory', ms: 5 }],
+  });
+  const model = failing(first, new OutOfMemoryError({ details: { status: 507 } }));
+  await failure(adaptiveGenerate(at(10), { parameters, generate: model.generate }, virtualRuntime()));
+  expect(first.attempts).toEqual([
+    { model: 'a', errorType: 'out_of_memory', ms: 5 },
+    { errorType: 'out_of_memory', status: 507, ms: 0 },
+  ]);
+});
+
 test('D96: once the caller has left nothing is tried again, and his reason passes', async () => {
   const controller = new AbortController();
   const left = new Error('gone home');

@@ -160,6 +160,25 @@ test('D91: each threshold has a time of its own, and the way down may skip a lev
   ]);
 });
 
+test('D91: a load at a threshold is not above it, and the way down ends where the load is not clearly below', async () => {
+  const runtime = virtualRuntime();
+  const service = degradation({ smoothingMs: 0 }, runtime);
+  await hold(service, 70, 10, runtime);
+  expect(service.level).toBe('full');
+  await hold(service, 95, 3, runtime);
+  expect(service.level).toBe('minimal');
+  await hold(service, 68, 11, runtime);
+  expect(service.level).toBe('reduced');
+});
+
+test('D91: after a long silence a reading counts at once, as the first one does', async () => {
+  const runtime = virtualRuntime();
+  const service = degradation({}, runtime);
+  service.updateSystemLoad(20);
+  await runtime.clock.advance(30_001);
+  expect(service.updateSystemLoad(95)).toBe('minimal');
+});
+
 test('D91: readings are averaged by the time between them', async () => {
   const runtime = virtualRuntime();
   const service = degradation({}, runtime);
@@ -228,6 +247,7 @@ test('D93: so are those of a source', async () => {
     await service.sample();
     expect(service.systemLoad).toBe(0.5);
   }
+  expect(degradation({ sources: [dial(-1)] }, runtime).systemLoad).toBe(0);
 });
 
 test('D93: a source that throws or hangs is reported once, and the others count', async () => {
@@ -267,6 +287,13 @@ test('D93: a source that throws or hangs is reported once, and the others count'
     'hanging: InferenceTimeoutError: The source of load did not answer in time',
   ]);
   expect([asked, runtime.clock.pending]).toEqual([1, 0]);
+});
+
+test('a source that answers in time leaves no timer behind', async () => {
+  const runtime = virtualRuntime();
+  const service = degradation({ sources: [{ name: 'quick', read: () => Promise.resolve(0.4) }] }, runtime);
+  await service.sample();
+  expect([service.systemLoad, runtime.clock.pending]).toEqual([0.4, 0]);
 });
 
 test('D93: a source that fails again after it has worked is reported again', async () => {

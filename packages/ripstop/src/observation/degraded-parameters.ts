@@ -33,7 +33,7 @@ export function adjusted<P extends object>(
 ): P {
   const copy = { ...base } as Record<string, unknown>;
   for (const [name, { by, floor = 1 }] of Object.entries(rules)) {
-    const value = Object.hasOwn(copy, name) ? copy[name] : undefined;
+    const value = copy[name];
     if (typeof value !== 'number' || !Number.isFinite(value)) continue;
     const shrunk = Math.round(by === 'quality' ? value * quality : value / speed);
     copy[name] = Math.min(value, Math.max(floor, shrunk));

@@ -85,7 +85,6 @@ export class LevelTracker {
       const since = this.aboveSince[rank];
       if (since === undefined || now - since < stepUpAfterMs) continue;
       this.rank = rank;
-      this.calmSince = undefined;
       return;
     }
     if (this.calmSince === undefined || now - this.calmSince < stepDownAfterMs) return;

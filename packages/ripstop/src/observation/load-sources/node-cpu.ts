@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { type Runtime, systemRuntime } from '../../call/runtime.js';
 import { withDefaults } from '../../call/options.js';
 import type { LoadSource } from '../load-sampler.js';
@@ -24,7 +25,7 @@ export function cpuLoad(files: KernelFiles = {}, { clock }: Runtime = systemRunt
       const now = clock.now() * 1_000;
       const usages = new Map<string, Usage>();
       for (const folder of await cgroupFolders('cpu', paths)) {
-        const group = await groupUsage(folder, now);
+        const group = await groupUsage(folder, { nowUs: now, cgroup: paths.cgroup });
         if (group !== undefined) usages.set(folder, group);
       }
       if (usages.size === 0) usages.set('machine', await machineUsage(paths));
@@ -45,15 +46,22 @@ function shareSince(last: Usage | undefined, { used, total }: Usage): number | u
   return last === undefined || total <= last.total ? undefined : (used - last.used) / (total - last.total);
 }
 
-async function groupUsage(folder: string, nowUs: number): Promise<Usage | undefined> {
+interface Reading {
+  readonly nowUs: number;
+  readonly cgroup: string;
+}
+
+async function groupUsage(folder: string, { nowUs, cgroup }: Reading): Promise<Usage | undefined> {
   const [limit = '', stat] = await Promise.all([kernelFile(folder, 'cpu.max'), kernelFile(folder, 'cpu.stat')]);
   const [, quota, period] = /^(\d+) (\d+)/.exec(limit) ?? [];
   const used = namedNumber(stat, 'usage_usec');
   if (quota !== undefined && used !== undefined) return { used, total: (nowUs * Number(quota)) / Number(period) };
+  // Version 1 may count and limit in two hierarchies, which hold the same groups.
+  const accounts = folder.replace(join(cgroup, 'cpu'), join(cgroup, 'cpuacct'));
   const [v1Quota, v1Period, v1Used] = await Promise.all([
     kernelNumber(folder, 'cpu.cfs_quota_us'),
     kernelNumber(folder, 'cpu.cfs_period_us'),
-    kernelNumber(folder, 'cpuacct.usage'),
+    kernelNumber(accounts, 'cpuacct.usage'),
   ]);
   if (v1Quota === undefined || v1Period === undefined || v1Used === undefined) return undefined;
   return { used: v1Used / 1_000, total: (nowUs * v1Quota) / v1Period };

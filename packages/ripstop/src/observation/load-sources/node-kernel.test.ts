@@ -77,9 +77,12 @@ test('D94: version 1 is read as well', async () => {
   const { files, write } = await machine({
     'proc/self/cgroup': '4:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n1:name=systemd:/x\n',
     'proc/meminfo': `MemTotal: ${16 * 2 ** 20} kB\nMemFree: 1 kB\nMemAvailable: ${12 * 2 ** 20} kB\n`,
-    'cgroup/cpu/cpu.cfs_quota_us': '100000\n',
+    'cgroup/cpu/docker/abc/cpu.cfs_quota_us': '100000\n',
+    'cgroup/cpu/docker/abc/cpu.cfs_period_us': '100000\n',
+    'cgroup/cpu/cpu.cfs_quota_us': '-1\n',
     'cgroup/cpu/cpu.cfs_period_us': '100000\n',
-    'cgroup/cpu/cpuacct.usage': '1000000000\n',
+    'cgroup/cpuacct/cpuacct.usage': '9000000000\n',
+    'cgroup/cpuacct/docker/abc/cpuacct.usage': '1000000000\n',
     'cgroup/memory/memory.limit_in_bytes': `${2 * gib}\n`,
     'cgroup/memory/memory.usage_in_bytes': `${1.75 * gib}\n`,
     'cgroup/memory/memory.stat': `inactive_file 5\ntotal_inactive_file ${0.25 * gib}\n`,
@@ -87,7 +90,7 @@ test('D94: version 1 is read as well', async () => {
   const source = cpuLoad(files, runtime);
   await source.read(signal);
   await runtime.clock.advance(1_000);
-  await write({ 'cgroup/cpu/cpuacct.usage': '1500000000\n' });
+  await write({ 'cgroup/cpuacct/docker/abc/cpuacct.usage': '1500000000\n' });
   expect(await source.read(signal)).toBe(0.5);
   expect(await memoryLoad(files).read(signal)).toBe(0.75);
 });
