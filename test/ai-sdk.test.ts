@@ -166,7 +166,7 @@ describe('generateText', () => {
 
   test('D85 I7: an attempt has a limit, and so have all of them together', async () => {
     const [main, spare] = [await playing({ kind: 'hang' }), await playing(ok)];
-    const one = wrapped(main, { fallbacks: [bare(spare)], timeouts: { generateMs: 40 } });
+    const one = wrapped(main, { fallbacks: [bare(spare)], timeouts: { generateMs: 500 } });
     expect((await generateText({ model: one, prompt })).text).toBe('Paris.');
     expect(main.requests).toHaveLength(2);
     const all = wrapped(main, { timeouts: { totalMs: 40 } });
@@ -196,7 +196,7 @@ describe('streamText', () => {
     ['is silent', { kind: 'sse', frames: [begun[0] ?? ''], end: 'hang' }],
   ] as const)('GW5 D85: a model that %s before its first content is replaced', async (_, scene) => {
     const [main, spare] = [await playing(scene), await playing(spoken)];
-    const model = wrapped(main, { fallbacks: [bare(spare)], timeouts: { firstContentMs: 60 } });
+    const model = wrapped(main, { fallbacks: [bare(spare)], timeouts: { firstContentMs: 500 } });
     const { text, errors, types } = await read(model);
     expect([text, errors]).toEqual(['Paris.', []]);
     expect(types.filter((type) => type === 'text-start')).toHaveLength(1);
@@ -210,7 +210,7 @@ describe('streamText', () => {
     ['stalls', { kind: 'sse', frames: begun, end: 'hang' }, 'inference_timeout'],
   ] as const)('I5 D85: a stream that %s after its first content ends in an error part', async (_, scene, errorType) => {
     const [main, spare] = [await playing(scene), await playing(spoken)];
-    const { text, errors, types } = await read(wrapped(main, { fallbacks: [bare(spare)], timeouts: { gapMs: 60 } }));
+    const { text, errors, types } = await read(wrapped(main, { fallbacks: [bare(spare)], timeouts: { gapMs: 500 } }));
     expect(text).toBe('Par');
     expect(errors).toMatchObject([{ errorType }]);
     expect(ModelError.isInstance(errors[0])).toBe(true);
@@ -237,9 +237,9 @@ describe('streamText', () => {
   });
 
   test('the total ends with the first content: a long stream is not cut', async () => {
-    const frames = [...begun, 80, chatChunk({ content: 'is.' }), chatChunk({}, 'stop'), 'data: [DONE]\n\n'];
+    const frames = [...begun, 600, chatChunk({ content: 'is.' }), chatChunk({}, 'stop'), 'data: [DONE]\n\n'];
     const upstream = await playing({ kind: 'sse', frames });
-    const { text, errors } = await read(wrapped(upstream, { timeouts: { totalMs: 60 } }));
+    const { text, errors } = await read(wrapped(upstream, { timeouts: { totalMs: 500 } }));
     expect([text, errors]).toEqual(['Paris.', []]);
   });
 

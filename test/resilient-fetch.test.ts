@@ -21,7 +21,7 @@ async function playing(...script: UpstreamScene[]): Promise<ScriptedUpstream> {
 }
 
 const fetching = (): typeof globalThis.fetch =>
-  resilientFetch({ policy: retry({ attempts: 2, baseDelayMs: 1 }), timeouts: { headersMs: 2_000, gapMs: 200 } });
+  resilientFetch({ policy: retry({ attempts: 2, baseDelayMs: 1 }), timeouts: { headersMs: 2_000, gapMs: 1_000 } });
 const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }];
 const failureOf = (outcome: PromiseLike<unknown>): Promise<unknown> =>
   Promise.resolve(outcome).then(

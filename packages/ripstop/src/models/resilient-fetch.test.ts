@@ -299,7 +299,7 @@ test('GW25: headers, first content and gaps have their limits; comments are no c
   );
   const fetch = resilientFetch({
     policy: retry({ attempts: 1 }),
-    timeouts: { headersMs: 60, firstContentMs: 60, gapMs: 60 },
+    timeouts: { headersMs: 400, firstContentMs: 400, gapMs: 400 },
   });
   for (const phase of ['headers', 'first_content']) {
     expect(await failureOf(fetch(upstream.url, asked))).toMatchObject({
@@ -315,7 +315,7 @@ test('GW25: headers, first content and gaps have their limits; comments are no c
 
 test('I7: the time for all attempts together ends the call', async () => {
   const upstream = await playing({ kind: 'hang' });
-  const fetch = fetching({ timeouts: { totalMs: 50 } });
+  const fetch = fetching({ timeouts: { totalMs: 400 } });
   expect(await failureOf(fetch(upstream.url, asked))).toMatchObject({
     errorType: 'inference_timeout',
     details: { phase: 'total' },
@@ -443,7 +443,7 @@ test('a stream of somebody else’s that is cut fails as fetch lets it fail', as
 
 test('a stream that stays open after [DONE] ends all the same', async () => {
   const upstream = await playing(sse(chatFrames(['Hel']), 'hang'));
-  const text = await (await fetching({ timeouts: { gapMs: 50 } })(upstream.url, asked)).text();
+  const text = await (await fetching({ timeouts: { gapMs: 400 } })(upstream.url, asked)).text();
   expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
 });
 
