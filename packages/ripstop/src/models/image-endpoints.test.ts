@@ -126,7 +126,7 @@ test.each<[string, UpstreamScene, object]>([
   for (const model of [openaiImages({ url: upstream.url, model: 'm' }), chutesImages({ url: upstream.url })]) {
     const error = await failure(Promise.resolve(model.generate(request)));
     expect(error).toMatchObject({ name: expect.stringMatching(/Error$/), ...expected });
-    expect(String((error as Error).message)).not.toContain(String(upstream.port));
+    expect((error as Error).message).not.toContain(String(upstream.port));
   }
 });
 
