@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -89,6 +89,17 @@ test('a port that is taken ends it with 1, and says what to do', async () => {
   const second = chaos('--port', port);
   expect(await second.exited).toBe(1);
   expect(second.output()).toContain(`port ${port} is taken`);
+});
+
+test('the page has every fault, with its usual value, as --help has it', async () => {
+  const page = await readFile(new URL('../../docs/chaos.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `([a-z][^`]*)` \| (.+) \|$/gm)].map(([, fault, what]) => [fault, what]);
+  const help = chaos('--help');
+  await help.exited;
+  const list = /usual value:\n((?: {2}.+\n)+)/.exec(help.output())?.[1] ?? '';
+  const told = [...list.matchAll(/^ {2}(\S+) +(.+)$/gm)].map(([, fault, what]) => [fault, what]);
+  expect(told.length).toBeGreaterThan(30);
+  expect(rows).toEqual(told);
 });
 
 test('--help lists the faults and the named scenes', async () => {
