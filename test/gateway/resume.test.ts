@@ -55,6 +55,7 @@ const casts = {
   native: { main: [breaking(40)], spare: [goesOn], prefill: true },
   nativeDiverging: { main: [breaking(40)], spare: [different] },
   leaving: { main: [breaking(40)], spare: [{ kind: 'hang' }] },
+  leavingLate: { main: [breaking(40)], spare: [breaking(50, 'hang')] },
 } satisfies Record<string, Cast>;
 type Name = keyof typeof casts;
 
@@ -233,16 +234,25 @@ test('GW7 GW8: the guide’s own stream ends in its error where the answers diff
   expect(text).not.toContain('"done"');
 });
 
-test('GW10: a client that leaves while the next upstream is asked ends that request at once', async () => {
+test.each([
+  ['while the next upstream is asked', 'leaving', 40],
+  ['while the next upstream speaks', 'leavingLate', 50],
+] as const)('GW10: a client that leaves %s ends that request at once', async (_, model, pieces) => {
   const client = new AbortController();
   const response = await fetch(`${gateway.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'leaving', stream: true, messages: [{ role: 'user', content: 'Hi' }] }),
+    body: JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Hi' }] }),
     signal: client.signal,
   });
   expect(response.status).toBe(200);
-  const request = await upstreams.get('leaving-spare')?.request(0);
+  const request = await upstreams.get(`${model}-spare`)?.request(0);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ''; !text.includes(`wörd${pieces - 1} `); ) {
+    const step = await reader?.read();
+    if (step?.done !== false) expect.unreachable('the stream should still be open');
+    else text += step.value;
+  }
   client.abort();
   await request?.over;
   expect(request?.aborted).toBe(true);
