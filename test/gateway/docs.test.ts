@@ -58,7 +58,8 @@ test('every key has its row, and keys of a later version are named', () => {
   for (const key of knownKeys['server'] ?? []) expect(rows.has(`server.${key}`), key).toBe(true);
   for (const key of knownKeys['models.*.timeouts'] ?? [])
     expect(rows.has(`models.<name>.timeouts.${key}`), key).toBe(true);
-  for (const key of knownKeys['load'] ?? []) expect(rows.has(`load.${key}`) || key === 'levels', key).toBe(true);
+  for (const key of knownKeys['load'] ?? [])
+    expect(rows.has(`load.${key}`) || key === 'levels' || key === 'perKey', key).toBe(true);
   for (const key of knownKeys['upstreams.*'] ?? [])
     expect(rows.has(`upstreams.<name>.${key}`) || page.includes(`\`${key}\``), key).toBe(true);
   for (const key of laterKeys) expect(page).toContain(`\`${key}\``);

@@ -163,6 +163,20 @@ describe('order', () => {
   });
 });
 
+test('GW17: a key that asks too often gets 429 with OpenAI’s headers, and the others are served', async () => {
+  const { gateway } = await before([slow(0)], {
+    load: 'perKey: { requests: 2, per: 1h }',
+    server: 'keys: [many, one]',
+  });
+  const ask = (key: string) => chat(gateway, key, { authorization: `Bearer ${key}` });
+  const answers = [await ask('many'), await ask('many'), await ask('many'), await ask('one')];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 429, 200]);
+  const left = answers.map(({ headers }) => headers.get('x-ratelimit-remaining-requests'));
+  expect(left).toEqual(['1', '0', '0', '1']);
+  expect(answers[2]?.body['error']).toMatchObject({ error_type: 'rate_limited', origin: 'service' });
+  expect(Number(answers[2]?.headers.get('retry-after'))).toBeGreaterThan(1_700);
+});
+
 describe('slots', () => {
   test('GW10: a client that leaves the line frees its place, and its request is never sent', async () => {
     const { upstream, gateway } = await before([slow(900)], { load: 'maxInFlight: 1, queue: 1' });

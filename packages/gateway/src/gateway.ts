@@ -1,8 +1,9 @@
 import { type Runtime, systemRuntime } from 'ripstop';
 import { type NodeServer, serve } from 'ripstop/node';
-import { createChute, createErrorHandler, type Logger, logEvents, type RequestSummary } from 'ripstop/serving';
+import { createChute, createErrorHandler, type Logger, type RequestSummary } from 'ripstop/serving';
 import { admission } from './admission/admission.js';
 import { Gate } from './admission/gate.js';
+import { keyLimit } from './admission/key-limit.js';
 import { gatewayDegradation } from './admission/pressure.js';
 import { authenticator, callerOf } from './authentication.js';
 import { createChains } from './chains/chains.js';
@@ -12,6 +13,7 @@ import { addGenerate } from './routes/generate.js';
 import { addHealth } from './routes/health.js';
 import { addModels } from './routes/models.js';
 import { addPage } from './routes/page.js';
+import { logEventsBehind } from './event-log.js';
 import { createUpstream, type Upstream } from './upstreams/upstream.js';
 import { version } from './version.js';
 
@@ -34,7 +36,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
   );
   const chains = createChains(config, upstreams, runtime);
   const standing = { draining: false };
-  const endEventLog = logEvents(runtime.events, logger);
+  const endEventLog = logEventsBehind(runtime.events, logger);
   const authenticate = authenticator(settings);
 
   const chute = createChute<object>(
@@ -58,7 +60,8 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
     if (refusal !== undefined) throw refusal;
     return next();
   });
-  chute.use(admission(gate, callerOf(settings), runtime));
+  const perKey = load.perKey && keyLimit({ requests: load.perKey.requests, perMs: load.perKey.per }, runtime);
+  chute.use(admission({ gate, callerOf: callerOf(settings), keyLimit: perKey }, runtime));
   addPage(chute);
   addHealth(chute, chains, standing, runtime);
   addModels(chute, chains, runtime);

@@ -12,7 +12,7 @@ function gated(answer: (name: string) => unknown) {
   const runtime = virtualRuntime();
   const gate = new Gate({ maxInFlight: 1, queue: 0, queueWaitMs: 2_000 }, () => 'full', runtime);
   const chute = createChute({ name: 'gated', logger }, runtime)
-    .use(admission(gate, () => '', runtime))
+    .use(admission({ gate, callerOf: () => '' }, runtime))
     .cord('model', {}, ({ input }) => answer((input as { name: string }).name))
     .cord('page', { method: 'GET' }, () => ({ in: gate.running }));
   const ask = (name: string, signal?: AbortSignal): Promise<Response> =>

@@ -2,25 +2,33 @@ import type { CallContext, Runtime } from 'ripstop';
 import type { ExchangeRequest, ExchangeResponse, Middleware, ResponseBody } from 'ripstop/serving';
 import type { Gate, Slot } from './gate.js';
 import { HeldStream } from './held-stream.js';
+import type { KeyLimit } from './key-limit.js';
 import { requestPriority } from './priority.js';
 import { startTiming } from './server-timing.js';
+
+export interface AdmissionOptions {
+  readonly gate: Gate;
+  /** Whose request it is. */
+  readonly callerOf: (headers: ExchangeRequest['headers']) => string;
+  /** How often each caller may ask. Default: as often as he likes. */
+  readonly keyLimit?: KeyLimit | undefined;
+}
 
 /**
  * Lets requests to models in, one by one, before their bodies are read; a slot is held until the answer is ready, or
  * its stream has ended. Models are asked by POST, and nothing else is: health, pages and lists pass freely.
  */
-export function admission(
-  gate: Gate,
-  callerOf: (headers: ExchangeRequest['headers']) => string,
-  { clock }: Runtime,
-): Middleware<object> {
+export function admission(options: AdmissionOptions, { clock }: Runtime): Middleware<object> {
+  const { gate, callerOf, keyLimit } = options;
   return async ({ request, route, context, reply }, next) => {
     if (request.method !== 'POST' || route === undefined) return next();
     const timing = startTiming(reply, clock);
     let slot: Slot | undefined;
     try {
       const priority = requestPriority(request.headers);
-      const entering = gate.enter({ key: callerOf(request.headers), priority, context });
+      const key = callerOf(request.headers);
+      await keyLimit?.(key, context, reply.headers);
+      const entering = gate.enter({ key, priority, context });
       slot = entering instanceof Promise ? await entering : entering;
       timing.waited();
       // Between a slot's being handed over and this step the caller may have left, or the deadline passed.

@@ -140,6 +140,8 @@ const load = z.strictObject({
   queue: z.number().int().min(0).default(64),
   /** How long one may wait; never longer than its deadline. */
   queueWait: duration.prefault('2s'),
+  /** How often each key may ask; more is refused with 429. */
+  perKey: z.strictObject({ requests: count, per: duration.prefault('1m') }).optional(),
   /** The pressure above which a level begins: 0 is idle, 1 is full. */
   levels: z
     .strictObject({ reduced: share.default(0.7), minimal: share.default(0.9) })
@@ -180,5 +182,5 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   'models.*.retry': ['attempts'],
   'models.*.breaker': ['consecutive', 'cooldown'],
   load: Object.keys(load.shape),
-  'load.*': ['reduced', 'minimal'],
+  'load.*': ['reduced', 'minimal', 'requests', 'per'],
 };
