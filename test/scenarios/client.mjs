@@ -45,7 +45,7 @@ export function request(url, { method = 'POST', body, headers = {}, leave, pace,
         for await (const part of answer) {
           await pace?.();
           seen.body += part;
-          if (!hasContent && (hasContent = seen.body.includes('"content":"A'))) contentCame();
+          if (!hasContent && (hasContent = part.includes('"content":"A'))) contentCame();
         }
       } catch {
         over('broken');

@@ -92,6 +92,9 @@ export function createChains(config: Config, upstreams: ReadonlyMap<string, Upst
   };
 }
 
+/** How long a call waits for the trial of another one when every breaker is open (GW12). */
+const trialWaitMs = 2_000;
+
 /** What the chains share. */
 interface Shared {
   readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -118,7 +121,7 @@ function createChain(
     const breaker = breakers.get(upstreamName, config.breaker);
     return [{ upstream, breaker, model: upstream.model(attemptLimits) }];
   });
-  const chain = modelFallbackChain({ resume: config.resume ? 'plain_text' : 'off' }, runtime);
+  const chain = modelFallbackChain({ resume: config.resume ? 'plain_text' : 'off', trialWaitMs }, runtime);
   const tries = new Tries(breakers, runtime);
   members.forEach(({ upstream, breaker, model }, index) => {
     const behind = members.slice(index + 1);
@@ -128,8 +131,8 @@ function createChain(
     const { attempts } = config.retry;
     const policy = tries.at({ name: upstream.name, limit, breaker, attempts, behind: behind.length });
     const { prefill } = upstream;
-    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy, prefill });
-    else chain.addFallbackModel(model, upstream.name, index, { policy, prefill });
+    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy, breaker, prefill });
+    else chain.addFallbackModel(model, upstream.name, index, { policy, breaker, prefill });
   });
 
   const counting = members.find(({ model }) => model.countTokens !== undefined)?.model;

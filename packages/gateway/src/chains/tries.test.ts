@@ -12,8 +12,12 @@ import { configSchema } from '../config/schema.js';
 import type { Upstream } from '../upstreams/upstream.js';
 import { type Chains, createChains } from './chains.js';
 
-/** What an upstream does when it is asked: an answer, or an error after so many milliseconds. */
-type Act = () => string | ModelError | { readonly error: ModelError; readonly afterMs: number };
+/** What an upstream does when it is asked: an answer or an error, at once or after so many milliseconds. */
+type Act = () =>
+  | string
+  | ModelError
+  | { readonly afterMs: number; readonly error: ModelError }
+  | { readonly afterMs: number; readonly answer: string };
 
 const down = (message?: string): ModelError => new UpstreamUnavailableError(message, { details: { status: 503 } });
 
@@ -42,6 +46,7 @@ function house(acts: Readonly<Record<string, Act>>, models: Readonly<Record<stri
       if (typeof act === 'string') return act;
       if (!('afterMs' in act)) throw act;
       await new Promise<void>((resolve) => clock.after(act.afterMs, resolve));
+      if ('answer' in act) return act.answer;
       throw act.error;
     };
     const nothing = async (): Promise<void> => undefined;
@@ -220,4 +225,41 @@ test('an overloaded upstream is tried again, and our own rejection is not', asyn
   });
   expect(await full.ask()).toBe('b');
   expect(full.asked['a']).toHaveLength(1);
+});
+
+test('GW12: when all are open one request tries, and the others wait for what comes of it', async () => {
+  const state = { broken: true };
+  const { ask, asked, chains } = house(
+    { a: () => (state.broken ? down() : { answer: 'a', afterMs: 500 }) },
+    { default: { chain: ['a'], retry: { attempts: 1 } } },
+  );
+  for (let call = 0; call < 5; call += 1) await ask();
+  const breaker = (): unknown => chains.upstreams()[0]?.details['breaker'];
+  expect(breaker()).toBe('open');
+  state.broken = false;
+  expect(await Promise.all([ask(), ask(), ask()])).toEqual(['a', 'a', 'a']);
+  const [first = 0, ...others] = asked['a']?.slice(5) ?? [];
+  expect(others.every((at) => at >= first + 500)).toBe(true);
+  expect(others).toHaveLength(2);
+  expect(breaker()).toBe('closed');
+});
+
+test('GW12: those who wait give up after 2 s, and hear when to come back and why nobody answered', async () => {
+  const { ask, chains, runtime } = house(
+    { a: () => ({ error: down(), afterMs: chains.upstreams()[0]?.usable === false ? 5_000 : 0 }) },
+    { default: { chain: ['a'], retry: { attempts: 1 }, breaker: { cooldown: '8s' } } },
+  );
+  for (let call = 0; call < 5; call += 1) await ask();
+  const startedAt = runtime.clock.now();
+  const trying = ask();
+  const failure = await ask();
+  expect(runtime.clock.now() - startedAt).toBeLessThan(2_500);
+  expect(failure).toMatchObject({
+    errorType: 'model_overloaded',
+    status: 503,
+    details: { reason: 'circuit_open' },
+    cause: { errors: [{ cause: { errorType: 'upstream_unavailable' } }] },
+  });
+  expect((failure as ModelError).retryAfterMs).toBeGreaterThan(5_000);
+  await trying;
 });

@@ -104,11 +104,11 @@ const silences: Readonly<Record<string, Fault>> = {
     };
   }),
   flood: {
-    what: 'so many words as fast as they can be sent',
+    what: 'so many words of a thousand letters, as fast as they can be sent',
     value: 'words',
-    usual: 100_000,
+    usual: 50_000,
     answer(call, count) {
-      const words = Array.from({ length: count }, () => ' word');
+      const words = Array.from({ length: count }, () => ` ${'word'.repeat(250)}`);
       return { kind: 'sse', frames: streamOf(call, words) };
     },
   },

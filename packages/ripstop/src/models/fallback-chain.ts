@@ -1,6 +1,6 @@
 import { abortable } from '../call/attempt.js';
 import type { CallContext } from '../call/call.js';
-import { assertOneOf, badOption, type Defaults, withDefaults } from '../call/options.js';
+import { assertNotNegative, assertOneOf, badOption, type Defaults, withDefaults } from '../call/options.js';
 import { createContext, type RootScope } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { watchStream } from '../call/stream.js';
@@ -23,6 +23,11 @@ export interface FallbackChainOptions {
   readonly policyFor?: ((name: string) => Policy | undefined) | undefined;
   /** With every breaker open: try the one that has the least to wait, or fail at once. Default: `try_least_bad`. */
   readonly whenAllUnhealthy?: 'try_least_bad' | 'fail' | undefined;
+  /**
+   * With every breaker open one call at a time tries the least bad model. How long the others wait for what comes of it,
+   * in milliseconds, before they fail; never longer than their deadline. Default: 0.
+   */
+  readonly trialWaitMs?: number | undefined;
   /** After a safety filter's refusal: that is the answer, or the next model is asked. Default: `stop`. */
   readonly whenFiltered?: 'stop' | 'next' | undefined;
   /**
@@ -38,6 +43,7 @@ const breakerDefaults: CircuitBreakerOptions = { consecutive: 4, cooldownMs: 300
 export const fallbackChainDefaults: Defaults<FallbackChainOptions, Exclude<keyof FallbackChainOptions, 'policyFor'>> = {
   breaker: breakerDefaults,
   whenAllUnhealthy: 'try_least_bad',
+  trialWaitMs: 0,
   whenFiltered: 'stop',
   resume: 'plain_text',
 };
@@ -46,6 +52,8 @@ export const fallbackChainDefaults: Defaults<FallbackChainOptions, Exclude<keyof
 export interface ChainModelOptions {
   /** The policy under which this model is called, in place of the chain's. */
   readonly policy?: Policy | undefined;
+  /** The breaker inside that policy, for its state, and to be closed by a trial that went well. Default: not known. */
+  readonly breaker?: CircuitBreaker | undefined;
   /** How it is asked to go on from a text, as `assistantPrefill` does. Default: it cannot; it starts anew. */
   readonly prefill?: Prefill | undefined;
 }
@@ -88,7 +96,7 @@ export interface ChainModel {
   readonly name: string;
   readonly is_fallback: boolean;
   readonly priority: number;
-  /** Of the chain's own breaker; undefined for a model under a policy of its own. */
+  /** Of its breaker; undefined for a model under a policy of its own that brought none. */
   readonly state: CircuitBreaker['state'] | undefined;
 }
 
@@ -120,9 +128,13 @@ export function modelFallbackChain(
   options: FallbackChainOptions = {},
   runtime: Runtime = systemRuntime,
 ): ModelFallbackChain {
-  const { policyFor, whenAllUnhealthy, whenFiltered, resume } = withDefaults(fallbackChainDefaults, options);
+  const { policyFor, whenAllUnhealthy, trialWaitMs, whenFiltered, resume } = withDefaults(
+    fallbackChainDefaults,
+    options,
+  );
   const breaker = withDefaults(breakerDefaults, options.breaker ?? {});
   assertOneOf('whenAllUnhealthy', whenAllUnhealthy, ['try_least_bad', 'fail']);
+  assertNotNegative('trialWaitMs', trialWaitMs);
   assertOneOf('whenFiltered', whenFiltered, ['stop', 'next']);
   assertOneOf('resume', resume, ['plain_text', 'off']);
   circuitBreaker(breaker, runtime); // A bad option is refused here, and not by the first model.
@@ -132,19 +144,19 @@ export function modelFallbackChain(
     model: TextModel,
     name: string,
     place: Pick<Member, 'isFallback' | 'priority'>,
-    { policy: own, prefill }: ChainModelOptions,
+    { policy: own, breaker: inside, prefill }: ChainModelOptions,
   ): Member {
     if (typeof name !== 'string' || name === '') throw badOption('name', 'must be a name', name);
     if (typeof model?.generate !== 'function') throw badOption('model', 'must have a generate function', typeof model);
     const given = own ?? policyFor?.(name);
-    if (given !== undefined) return { name, model, ...place, prefill, policy: given, breaker: undefined };
+    if (given !== undefined) return { name, model, ...place, prefill, policy: given, breaker: inside };
     const made = circuitBreaker({ ...breaker, name }, runtime);
     return { name, model, ...place, prefill, policy: made, breaker: made };
   }
 
   function ask<T>(work: Ask<T>, scope: CallContext): Promise<Answer<T>> {
     if (members.length === 0) throw new RangeError('modelFallbackChain needs at least one model, got none');
-    return walk(members, work, scope, { whenAllUnhealthy, whenFiltered });
+    return walk(members, work, scope, { whenAllUnhealthy, trialWaitMs, whenFiltered });
   }
 
   const chain: ModelFallbackChain = {

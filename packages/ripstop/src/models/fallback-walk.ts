@@ -1,5 +1,5 @@
 /** Walking a chain of models: who is asked next, who is left out, and what is told when nobody answers. */
-import { settleOrAbort } from '../call/abort.js';
+import { settleOrAbort, sleep } from '../call/abort.js';
 import { abortable } from '../call/attempt.js';
 import type { CallContext } from '../call/call.js';
 import { nextModelAfter } from '../errors/error-table.js';
@@ -19,7 +19,7 @@ export interface Member {
   readonly priority: number;
   /** Every call goes through it. */
   readonly policy: Policy;
-  /** The chain's own, where the member brought no policy. */
+  /** The one inside the policy, where it is known: a good forced trial closes it. */
   readonly breaker: CircuitBreaker | undefined;
   /** How it is asked to go on from a text, where it can. */
   readonly prefill: Prefill | undefined;
@@ -28,6 +28,8 @@ export interface Member {
 export interface WalkOptions {
   readonly whenFiltered: 'stop' | 'next';
   readonly whenAllUnhealthy: 'try_least_bad' | 'fail';
+  /** How long a call waits for another one's forced trial, in milliseconds. */
+  readonly trialWaitMs: number;
 }
 
 /** One call of one model: the work of the walk. */
@@ -50,8 +52,8 @@ interface Skip {
 }
 
 const directly = policy('directly', (next, context) => next(context));
-/** Members that are being tried although they are unhealthy: one call each at a time. */
-const probed = new WeakSet<Member>();
+/** What is being tried although it is unhealthy, by its breaker where that is known: one call at a time. */
+const trials = new WeakMap<object, Promise<'good' | 'bad'>>();
 
 /**
  * Asks one member after the other, each once, until one answers.
@@ -73,25 +75,52 @@ export async function walk<T>(
     if (answer !== undefined) return answer;
   }
   const leastBad = options.whenAllUnhealthy === 'fail' ? undefined : story.leastBad();
-  if (leastBad !== undefined && !probed.has(leastBad)) {
-    probed.add(leastBad);
-    try {
-      const answer = await story.call(leastBad, directly, ask);
-      if (answer !== undefined) {
-        leastBad.breaker?.reset();
-        return answer;
-      }
-    } finally {
-      probed.delete(leastBad);
-    }
+  if (leastBad !== undefined) {
+    const trial = trials.get(leastBad.breaker ?? leastBad);
+    const answer = await (trial === undefined
+      ? forcedTrial(leastBad, () => story.call(leastBad, directly, ask))
+      : afterTrial(trial, story, () => story.call(leastBad, leastBad.policy, ask)));
+    if (answer !== undefined) return answer;
   }
   throw story.failure();
 }
 
+/** A call of a member whose breaker is open; where it goes well, the breaker closes. */
+async function forcedTrial<A>(member: Member, call: () => Promise<A | undefined>): Promise<A | undefined> {
+  const place = member.breaker ?? member;
+  let tell = (_outcome: 'good' | 'bad'): void => undefined;
+  trials.set(place, new Promise((resolve) => (tell = resolve)));
+  let answer: A | undefined;
+  try {
+    answer = await call();
+    if (answer !== undefined) member.breaker?.reset();
+    return answer;
+  } finally {
+    trials.delete(place);
+    tell(answer === undefined ? 'bad' : 'good');
+  }
+}
+
+/** The others wait for it for a while, and are asked where it went well. */
+async function afterTrial<A>(
+  trial: Promise<'good' | 'bad'>,
+  { context, options }: Pick<Story, 'context' | 'options'>,
+  call: () => Promise<A | undefined>,
+): Promise<A | undefined> {
+  if (options.trialWaitMs === 0) return undefined;
+  const wait = abortable(context);
+  const tooLong = sleep(context.runtime.clock, options.trialWaitMs, wait).then(() => 'bad' as const);
+  try {
+    return (await Promise.race([trial, tooLong])) === 'good' ? await call() : undefined;
+  } finally {
+    wait.abort(undefined);
+  }
+}
+
 /** What has happened on one walk. */
 class Story {
-  private readonly context: CallContext;
-  private readonly options: WalkOptions;
+  readonly context: CallContext;
+  readonly options: WalkOptions;
   private readonly attempts: AttemptReport[] = [];
   private readonly failures: { readonly member: Member; readonly error: ModelError }[] = [];
   private readonly skips: Skip[] = [];
