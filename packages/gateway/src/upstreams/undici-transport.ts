@@ -1,5 +1,5 @@
 import type { HttpTransport } from 'ripstop/models';
-import { Agent, request } from 'undici';
+import { Agent, buildConnector, request } from 'undici';
 
 /**
  * Idle connections are given up before a server's usual 5 seconds are over: a request that is sent while the other
@@ -17,6 +17,9 @@ export interface UndiciTransport {
  * Requests to one upstream over undici: connections kept alive, bodies read as they come. The limits on headers and
  * body are those of the model client, so undici's own are off. A limit on connecting belongs to a connection, not to a
  * request, so every such limit has an agent.
+ *
+ * A connection that was used before and is lost before the headers was, as a rule, being closed for idleness when the
+ * request was sent: the request is sent once more, at once, and nobody counts it.
  */
 export function undiciTransport(): UndiciTransport {
   const agents = new Map<number, Agent>();
@@ -25,7 +28,7 @@ export function undiciTransport(): UndiciTransport {
     let agent = agents.get(connectMs);
     if (agent === undefined) {
       agent = new Agent({
-        connect: { timeout: connectMs },
+        connect: connector(connectMs),
         keepAliveTimeout: keepAliveMs,
         keepAliveMaxTimeout: keepAliveMs,
         headersTimeout: 0,
@@ -36,9 +39,29 @@ export function undiciTransport(): UndiciTransport {
     return agent;
   }
 
+  /** Errors of connections that had carried answers before. */
+  const lost = new WeakSet<Error>();
+
+  function connector(timeout: number): buildConnector.connector {
+    const connect = buildConnector({ timeout });
+    return (options, callback) => {
+      connect(options, (...result) => {
+        const [, socket] = result;
+        socket?.on('error', (error) => {
+          if (socket.bytesRead > 0) lost.add(error);
+        });
+        callback(...result);
+      });
+    };
+  }
+
   return {
     async transport({ method, url, headers, body, signal, connectMs = 10_000 }) {
-      const answer = await request(url, { method, headers, body, signal, dispatcher: agentFor(connectMs) });
+      const ask = () => request(url, { method, headers, body, signal, dispatcher: agentFor(connectMs) });
+      const answer = await ask().catch((error: unknown) => {
+        if (error instanceof Error && lost.has(error) && !signal?.aborted) return ask();
+        throw error;
+      });
       return { status: answer.statusCode, headers: flat(answer.headers), body: answer.body };
     },
     close: async () => {
