@@ -19,6 +19,9 @@ test.each([
 test.each([
   ['tools', { tools: [{ type: 'function' }] }],
   ['functions', { functions: [{ name: 'f' }] }],
+  ['a function to call', { function_call: { name: 'f' } }],
+  ['a voice', { audio: { voice: 'x' } }],
+  ['a search of the web', { web_search_options: {} }],
   ['a response format', { response_format: { type: 'json_object' } }],
   ['log probabilities', { logprobs: true }],
   ['top log probabilities', { top_logprobs: 2 }],
@@ -33,6 +36,7 @@ test('GW7: the sent text is the last message, the assistant’s own', () => {
     messages: [...messages, { role: 'assistant', content: 'Hel' }],
   });
   const request = { messages, temperature: 0 };
+  expect(asChatRequest(request)).toBe(request);
   expect(assistantPrefill(request, 'Hel')).toMatchObject({ temperature: 0, messages: [{}, { content: 'Hel' }] });
   expect(request.messages).toHaveLength(1);
 });

@@ -47,6 +47,12 @@ test('GW7: of a continuation all is new, unless it begins as the answer began', 
   );
 });
 
+test('GW7: 32 letters of the beginning are enough to tell an answer that was begun again', () => {
+  const sent = 'a'.repeat(31) + 'bc'.repeat(10);
+  expect(fresh(prefillOverlap(sent), ['a'.repeat(31), 'bX'])).toBeUndefined();
+  expect(fresh(prefillOverlap(sent), ['a'.repeat(31), 'X'])).toBe(`${'a'.repeat(31)}X`);
+});
+
 test('a restart stops at its first difference, and not later', () => {
   const overlap = restartOverlap('one two');
   expect(overlap.push('one ')).toBe('');

@@ -1,10 +1,16 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ReportedEvent } from '../call/events.js';
-import { ContentFilteredError, InvalidInputError } from '../errors/input-errors.js';
+import {
+  ContentFilteredError,
+  ContextLengthError,
+  InvalidInputError,
+  ValidationError,
+} from '../errors/input-errors.js';
 import type { ModelError } from '../errors/model-error.js';
 import {
   InferenceTimeoutError,
+  InvalidResponseError,
   OutOfMemoryError,
   StreamInterruptedError,
   UpstreamUnavailableError,
@@ -110,8 +116,32 @@ test('GW7: at the first difference the stream ends in its error, and says no wor
 });
 
 test('GW7: a second answer that ends before the first broke off does not agree with it', async () => {
-  const { chain } = chainOf([[cut('The answer is')], [whole('The ')]]);
-  expect(await read(chain)).toMatchObject({ text: 'The answer is', error: { details: { resume: 'diverged' } } });
+  for (const end of ['finish', 'stop'] as const) {
+    const { chain } = chainOf([[cut('The answer is')], [{ pieces: ['The '], end }]]);
+    const { deltas, error } = await read(chain);
+    expect(deltas).toEqual([{ text: 'The answer is' }]);
+    expect(error).toMatchObject({ details: { resume: 'diverged' } });
+  }
+});
+
+test('GW7: a tool call agrees with no text', async () => {
+  const { chain } = chainOf([[cut('One ')], [whole('One ', { toolCalls: [{ index: 0 }] })]]);
+  expect(await read(chain)).toMatchObject({ text: 'One ', error: { details: { resume: 'diverged' } } });
+});
+
+test('GW7: the end of a later part is told as its model tells it, and what was kept back until then is not lost', async () => {
+  for (const end of ['finish', 'stop'] as const) {
+    const { chain } = chainOf([[cut('One ', 'two ')], { prefill: [{ pieces: ['On'], end }] }]);
+    const { deltas } = await read(chain);
+    expect(deltas.slice(2)).toEqual([end === 'stop' ? { text: 'On' } : { text: 'On', finishReason: 'stop' }]);
+  }
+});
+
+test('GW8: what fails after the finish was told is not resumed', async () => {
+  const { chain, models, events } = chainOf([[cut('One', { finishReason: 'stop' })], ['unused']]);
+  expect(await read(chain)).toMatchObject({ text: 'One', error: { errorType: 'stream_interrupted' } });
+  expect(models[1]?.calls).toHaveLength(0);
+  expect(events.at(-1)).toMatchObject({ type: 'stream.not_resumed', reason: 'finished' });
 });
 
 test('GW7: an answer that broke off after its last word is finished by one that says the same', async () => {
@@ -131,6 +161,57 @@ test('GW7: a refused text to go on from leads to a restart at the same model, an
   expect(events).toContainEqual(
     expect.objectContaining({ type: 'stream.prefill_refused', model: 'b', errorType: 'invalid_input' }),
   );
+});
+
+test.each([
+  ['says that it is invalid', new ValidationError([])],
+  ['has no room for it', new ContextLengthError()],
+  ['has nothing to add to it', new InvalidResponseError()],
+])('GW7: a model that %s is asked from the beginning', async (_, refusal) => {
+  const { chain } = chainOf([[cut('One ')], { prefill: [refusal, whole('One ', 'two')] }]);
+  expect(await read(chain)).toMatchObject({ text: 'One two', error: undefined });
+});
+
+test('GW7: a model that is down is not asked from the beginning as well', async () => {
+  const down = new UpstreamUnavailableError(undefined, { details: { status: 503 } });
+  const { chain, models, events } = chainOf([[cut('One ')], { prefill: [down] }, [whole('One two')]]);
+  const { text, answer } = await read(chain);
+  expect(text).toBe('One two');
+  expect(models[1]?.calls).toHaveLength(1);
+  expect(answer.attempts).toMatchObject([{ model: 'a' }, { model: 'b', status: 503 }]);
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'model.failed', model: 'b', errorType: 'upstream_unavailable', ms: 0 }),
+  );
+});
+
+test('GW7: a model whose breaker is open is left out', async () => {
+  const { chain, models, events, runtime } = chainOf([[cut('One ')], [whole('One two')]]);
+  const closed = circuitBreaker({ name: 'x' }, runtime);
+  closed.isolate();
+  const refused = scriptedModel(['unused'], runtime);
+  chain.addFallbackModel(refused, 'x', 0, { policy: closed });
+  expect(await read(chain)).toMatchObject({ text: 'One two', error: undefined });
+  expect([refused.calls.length, models[1]?.calls.length]).toEqual([0, 1]);
+  expect(events).toContainEqual(expect.objectContaining({ type: 'model.skipped', model: 'x', reason: 'circuit_open' }));
+});
+
+test('GW7: what happened is told as events, in order', async () => {
+  const { chain, runtime, events } = chainOf([
+    [{ pieces: ['One ', 'two '], delayMs: 50, gapMs: 50, end: broken() }],
+    { prefill: [new InvalidInputError('no'), whole('One two ', 'three')] },
+  ]);
+  await runtime.clock.advance(1_000);
+  const reading = read(chain);
+  await runtime.clock.advance(100);
+  const { answer } = await reading;
+  const told = events.map(({ at: _at, correlationId: _id, attempt: _attempt, ...event }) => event);
+  expect(told).toEqual([
+    { type: 'model.failed', model: 'a', errorType: 'stream_interrupted', ms: 100 },
+    { type: 'stream.prefill_refused', model: 'b', errorType: 'invalid_input' },
+    { type: 'stream.resumed', model: 'b', previous: 'a', way: 'restart', sentLength: 8 },
+    { type: 'model.answered', model: 'b', ms: 0, wasFallback: true },
+  ]);
+  expect(answer.attempts).toEqual([{ model: 'a', errorType: 'stream_interrupted', ms: 100 }]);
 });
 
 test('GW7: the refusal stays unseen where the restart fails as well', async () => {
@@ -222,11 +303,22 @@ test('GW7: a silence in mid-answer, and an error in mid-answer, are resumed like
   });
 });
 
+test('GW7: the error of an answer that stays broken keeps the wait that was stated', async () => {
+  const end = new StreamInterruptedError(undefined, { retryAfterMs: 2_000 });
+  const { chain } = chainOf([[new UpstreamUnavailableError()], [{ pieces: ['One '], end }, 'different']]);
+  expect((await read(chain)).error).toMatchObject({
+    retryAfterMs: 2_000,
+    details: { resume: 'diverged' },
+    attempts: [{ model: 'a' }, { model: 'b', errorType: 'stream_interrupted' }],
+  });
+});
+
 test('GW7: a verdict on the answer itself is not asked of anybody else', async () => {
   const end = new StreamInterruptedError(undefined, { cause: new ContentFilteredError() });
-  const { chain, models } = chainOf([[{ pieces: ['One '], end }], ['unused']]);
+  const { chain, models, events } = chainOf([[{ pieces: ['One '], end }], ['unused']]);
   expect((await read(chain)).error).toBe(end);
   expect(models[1]?.calls).toHaveLength(0);
+  expect(events.at(-1)).toMatchObject({ type: 'stream.not_resumed', model: 'a', reason: 'not_resumable' });
 });
 
 test.each([
@@ -249,9 +341,10 @@ test('GW7 GW8: once a tool call was sent nobody else is asked', async () => {
 });
 
 test('GW7: an answer of more than 1 MiB is not kept, and not resumed', async () => {
-  const { chain, models } = chainOf([[cut('x'.repeat(2 ** 20), 'y')], ['unused']]);
+  const { chain, models, events } = chainOf([[cut('x'.repeat(2 ** 20), 'y')], ['unused']]);
   expect(await read(chain)).toMatchObject({ error: { errorType: 'stream_interrupted' } });
   expect(models[1]?.calls).toHaveLength(0);
+  expect(events.at(-1)).toMatchObject({ type: 'stream.not_resumed', reason: 'too_long' });
 });
 
 test('GW7: an answer that broke off in its reasoning is said by another, whose reasoning is left out', async () => {

@@ -183,10 +183,11 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
       return 'begun';
     } catch (error) {
       if (scope.aborted) throw error;
-      const { errorType } = modelFailure(error);
+      const { errorType, details } = modelFailure(error);
+      const reason = typeof details['reason'] === 'string' ? details['reason'] : errorType;
       if (way === 'prefill' && refusals.has(errorType)) return this.refused(member, errorType);
       this.attempts.push(...failures);
-      if (failures.length === 0) scope.emit({ type: 'model.skipped', model: member.name, reason: errorType });
+      if (failures.length === 0) scope.emit({ type: 'model.skipped', model: member.name, reason });
       else scope.emit({ type: 'model.failed', model: member.name, errorType, ms: this.now - startedAt });
       return 'failed';
     }
