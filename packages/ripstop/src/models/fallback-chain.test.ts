@@ -346,6 +346,55 @@ test('D87: of many calls in an outage one at a time tries the least bad model; t
   expect(await calls[0]).toMatchObject({ details: { tried_models: ['a'], skipped_models: [] } });
 });
 
+test('D87 GW12: by option the others wait for that trial, and are asked where it went well', async () => {
+  const { chain, models, runtime } = chainOf([[unavailable(), { pieces: ['back'], delayMs: 100 }, 'again']], {
+    breaker: { consecutive: 1 },
+    trialWaitMs: 2_000,
+  });
+  await failure(chain.generateWithFallback('Hi'));
+  const calls = Array.from({ length: 3 }, () => chain.generateWithFallback('Hi'));
+  await runtime.clock.advance(99);
+  expect(models[0]?.calls).toHaveLength(2);
+  await runtime.clock.advance(1);
+  const answers = await Promise.all(calls);
+  expect(answers.map(({ generated_text: text }) => text)).toEqual(['back', 'again', 'again']);
+  expect(runtime.clock.pending).toBe(0);
+});
+
+test('D87 GW12: those who wait fail with the trial, at the end of their patience, or with their deadline', async () => {
+  const failing = { delayMs: 100, end: unavailable() as Error };
+  const hanging = { end: 'hang' as const };
+  for (const [scene, deadlineMs, afterMs, expected] of [
+    [failing, 60_000, 100, { details: { reason: 'circuit_open' } }],
+    [hanging, 60_000, 2_000, { details: { reason: 'circuit_open' } }],
+    [hanging, 500, 500, { errorType: 'inference_timeout' }],
+  ] as const) {
+    const options = { breaker: { consecutive: 1 }, trialWaitMs: 2_000 };
+    const { chain, runtime } = chainOf([[unavailable(), scene]], options);
+    await failure(chain.generateWithFallback('Hi'));
+    const trying = failure(chain.generateWithFallback('Hi', { deadlineMs: 3_000 }));
+    let waited = 0;
+    const waiting = failure(chain.generateWithFallback('Hi', { deadlineMs })).finally(() => {
+      waited = runtime.clock.now();
+    });
+    await runtime.clock.advance(3_000);
+    expect(await waiting).toMatchObject(expected);
+    expect(waited).toBe(afterMs);
+    await trying;
+  }
+});
+
+test('a policy may bring its breaker: its state is told, and a trial that goes well closes it', async () => {
+  const runtime = virtualRuntime();
+  const breaker = circuitBreaker({ consecutive: 1 }, runtime);
+  const model = scriptedModel([unavailable(), 'back'], runtime);
+  const chain = modelFallbackChain({}, runtime).addPrimaryModel(model, 'a', { policy: breaker, breaker });
+  await failure(chain.generateWithFallback('Hi'));
+  expect(chain.models[0]?.state).toBe('open');
+  expect(await chain.generateWithFallback('Hi')).toMatchObject({ generated_text: 'back' });
+  expect(chain.models[0]?.state).toBe('closed');
+});
+
 test('D87: by option, nobody is tried while all are unhealthy', async () => {
   const { chain, models } = chainOf([[unavailable()]], { breaker: { consecutive: 1 }, whenAllUnhealthy: 'fail' });
   await failure(chain.generateWithFallback('Hi'));
