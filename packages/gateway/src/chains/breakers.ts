@@ -1,5 +1,6 @@
 import { type CircuitBreaker, circuitBreaker, type RetryBudget, type Runtime, retryBudget } from 'ripstop';
 import type { ModelConfig } from '../config/schema.js';
+import type { Endpoint } from '../upstreams/endpoints.js';
 
 /** However often its trials fail, an upstream is tried again after so long: it must be in use soon after it is back. */
 const longestCooldownMs = 10_000;
@@ -8,11 +9,16 @@ const longestPauseMs = 3_600_000;
 /** A spent quota seldom comes back at once. */
 const quotaCooldownMs = 60_000;
 
+/** A key that was refused is not tried again for so long while somebody else can answer. */
+const refusedMs = 60_000;
+
 /** What is known of all upstreams. Chains with the same rules share what they know; the budget is the upstream's own. */
 export class Breakers {
   private readonly runtime: Runtime;
   private readonly byUpstream = new Map<string, Map<string, CircuitBreaker>>();
   private readonly budgets = new Map<string, RetryBudget>();
+  /** Until when an upstream is left alone because it has refused our key, on the runtime's clock. */
+  private readonly benched = new Map<string, number>();
   /** Failures for which the upstream is not to blame: another one has failed the same request alike (GW13). */
   private readonly blameless = new WeakSet<object>();
 
@@ -24,16 +30,16 @@ export class Breakers {
    * Opens after failures in a row, or when half of at least ten calls in half a minute have failed, for `cooldown`,
    * doubled up to 10 s; closes after two good trials, one at a time (GW11). A rate limit that states its wait, and a
    * spent quota, open it by themselves. Slow answers need no rule of their own here: those beyond their limit have
-   * failed.
+   * failed. Each endpoint has its own: an upstream that cannot embed may still chat.
    */
-  get(upstream: string, { consecutive, cooldown }: ModelConfig['breaker']): CircuitBreaker {
+  get(upstream: string, { consecutive, cooldown }: ModelConfig['breaker'], endpoint?: Endpoint): CircuitBreaker {
     const breakers = this.byUpstream.get(upstream) ?? new Map<string, CircuitBreaker>();
     this.byUpstream.set(upstream, breakers);
-    const rules = `${consecutive} ${cooldown}`;
+    const rules = `${endpoint ?? 'chat'} ${consecutive} ${cooldown}`;
     let breaker = breakers.get(rules);
     if (breaker === undefined) {
       const options = {
-        name: upstream,
+        name: endpoint === undefined ? upstream : `${upstream}/${endpoint}`,
         consecutive,
         cooldownMs: cooldown,
         maxCooldownMs: Math.max(cooldown, longestCooldownMs),
@@ -60,6 +66,15 @@ export class Breakers {
     const budget = this.budgets.get(upstream) ?? retryBudget({}, this.runtime);
     this.budgets.set(upstream, budget);
     return budget;
+  }
+
+  /** Says that this upstream has refused our key. */
+  bench(upstream: string): void {
+    this.benched.set(upstream, this.runtime.clock.now() + refusedMs);
+  }
+
+  isBenched(upstream: string): boolean {
+    return (this.benched.get(upstream) ?? 0) > this.runtime.clock.now();
   }
 
   /** Says that this failure is no evidence against the upstream. */

@@ -1,4 +1,5 @@
 import {
+  AuthenticationError,
   InvalidResponseError,
   type ModelError,
   ModelLoadingError,
@@ -215,6 +216,21 @@ test('an upstream that says when its limit ends is left alone until then, and no
   expect(chains.upstreams()[0]?.usable).toBe(true);
 });
 
+test('an upstream that refuses our key is left alone for a minute while somebody else can answer', async () => {
+  const refused = (): ModelError => new AuthenticationError(undefined, { origin: 'upstream' });
+  const two = house({ a: refused, b: () => 'b' });
+  expect([await two.ask(), await two.ask()]).toEqual(['b', 'b']);
+  expect(two.asked['a']).toHaveLength(1);
+  await two.runtime.clock.advance(60_000);
+  expect(await two.ask()).toBe('b');
+  expect(two.asked['a']).toHaveLength(2);
+
+  const alone = house({ a: refused });
+  for (let call = 0; call < 2; call += 1)
+    expect(await alone.ask()).toMatchObject({ errorType: 'authentication_failed' });
+  expect(alone.asked['a']).toHaveLength(2);
+});
+
 test('an overloaded upstream is tried again, and our own rejection is not', async () => {
   const busy = house({ a: () => new ModelOverloadedError(undefined, { origin: 'upstream' }), b: () => 'b' });
   expect(await busy.ask()).toBe('b');
@@ -246,7 +262,7 @@ test('GW12: when all are open one request tries, and the others wait for what co
 
 test('GW12: those who wait give up after 2 s, and hear when to come back and why nobody answered', async () => {
   const { ask, chains, runtime } = house(
-    { a: () => ({ error: down(), afterMs: chains.upstreams()[0]?.usable === false ? 5_000 : 0 }) },
+    { a: () => ({ error: down(), afterMs: chains.upstreams()[0]?.details['breaker'] === 'open' ? 5_000 : 0 }) },
     { default: { chain: ['a'], retry: { attempts: 1 }, breaker: { cooldown: '8s' } } },
   );
   for (let call = 0; call < 5; call += 1) await ask();

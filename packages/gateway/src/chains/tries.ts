@@ -71,7 +71,8 @@ export class Tries {
       'tries',
       (next, scope) => {
         const request = this.requestOf(scope);
-        if (request.tries >= triesPerRequest) throw spent();
+        if (request.tries >= triesPerRequest) throw notAsked('tries_spent');
+        if (target.behind > 0 && this.breakers.isBenched(target.name)) throw notAsked('key_refused');
         const work = (attempt: CallContext) => this.once(request, target, () => next(attempt), scope);
         // Log lines of what happens here name the upstream. In a list, which nobody waits for or reads step by step: a
         // stream goes on without a scope around each of its steps.
@@ -93,6 +94,7 @@ export class Tries {
         const totalMs = scope.deadline - request.startedAt;
         this.failed.set(error, { request, target, ms: clock.now() - startedAt, totalMs });
         if (this.isKnown(error, request, target)) this.breakers.acquit(error);
+        if (isRefusal(error)) this.breakers.bench(target.name);
       }
       throw error;
     }
@@ -126,10 +128,15 @@ export class Tries {
   }
 }
 
-/** A rejection: nothing was asked of this upstream. */
-function spent(): ModelOverloadedError {
-  return new ModelOverloadedError(`The request has been tried ${triesPerRequest} times`, {
-    stack: 'none',
-    details: { reason: 'tries_spent' },
-  });
+/** Our key is not good, or not for this model: no other try with it will be. */
+function isRefusal(error: object): boolean {
+  return (
+    ModelError.isInstance(error) &&
+    (error.errorType === 'authentication_failed' || error.errorType === 'permission_denied')
+  );
+}
+
+/** A rejection: this upstream is left out, and the next one asked. */
+function notAsked(reason: 'tries_spent' | 'key_refused'): ModelOverloadedError {
+  return new ModelOverloadedError('This model is not asked now', { stack: 'none', details: { reason } });
 }
