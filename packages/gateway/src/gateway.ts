@@ -8,12 +8,12 @@ import { gatewayDegradation } from './admission/pressure.js';
 import { authenticator, callerOf } from './authentication.js';
 import { createChains } from './chains/chains.js';
 import type { Config } from './config/schema.js';
+import { logEventsBehind } from './event-log.js';
 import { addChatCompletions } from './routes/chat-completions.js';
 import { addGenerate } from './routes/generate.js';
 import { addHealth } from './routes/health.js';
 import { addModels } from './routes/models.js';
 import { addPage } from './routes/page.js';
-import { logEventsBehind } from './event-log.js';
 import { createUpstream, type Upstream } from './upstreams/upstream.js';
 import { version } from './version.js';
 

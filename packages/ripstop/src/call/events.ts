@@ -1,10 +1,17 @@
 import type { ErrorType, Origin } from '../errors/error-types.js';
 import type { StopReason } from '../errors/model-error.js';
+import type { RejectionReason } from '../errors/rejections.js';
 
 /** Everything that is reported while a call runs. Metrics, logs and alerts are listeners to these, and nothing else. */
 export type CallEvent =
   | { readonly type: 'retry.scheduled'; readonly delayMs: number; readonly errorType: ErrorType | undefined }
-  | { readonly type: 'retry.stopped'; readonly stopReason: StopReason; readonly errorType: ErrorType | undefined }
+  | {
+      readonly type: 'retry.stopped';
+      readonly stopReason: StopReason;
+      readonly errorType: ErrorType | undefined;
+      /** Why the last attempt was not made, where a policy of ours has refused it. */
+      readonly rejection?: RejectionReason | undefined;
+    }
   | { readonly type: 'timeout.expired'; readonly limitMs: number }
   | { readonly type: 'deadline.expired'; readonly limitMs: number }
   | { readonly type: 'breaker.opened'; readonly name: string; readonly cooldownMs: number; readonly reason: string }

@@ -185,6 +185,19 @@ describe('what is retried', () => {
   });
 });
 
+test('the event of its end says why a policy of ours has refused, and of what was made it says nothing of the kind', async () => {
+  const stopped = async (error: Error): Promise<unknown> => {
+    const runtime = virtualRuntime();
+    const context = recordingContext(undefined, runtime);
+    await failure(retry({ when: () => false }, runtime).run(flaky(runtime, error), context));
+    return context.events;
+  };
+  const facts = { type: 'retry.stopped', stopReason: 'not_retryable' };
+  const full = new ModelOverloadedError(undefined, { details: { reason: 'queue_full' } });
+  expect(await stopped(full)).toEqual([{ ...facts, errorType: 'model_overloaded', rejection: 'queue_full' }]);
+  expect(await stopped(down)).toEqual([{ ...facts, errorType: 'generation_failed' }]);
+});
+
 describe('waits', () => {
   test('R44: they are 1, 2 and 4 seconds without jitter', async () => {
     const runtime = virtualRuntime();

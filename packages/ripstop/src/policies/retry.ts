@@ -11,7 +11,7 @@ import { isFollowed, isRetried, runAttempt } from './parts/attempt-storage.js';
 import { type BackoffOptions, backoffDefaults, createBackoff } from './parts/backoff.js';
 import { creditSuccess, type RetryBudget } from './parts/retry-budget.js';
 import { isSpent } from './parts/spent-input.js';
-import { isRejection, isRetryable, passes, statedWaitMs, typeOf } from './parts/verdict.js';
+import { isRejection, isRetryable, passes, rejectionOf, statedWaitMs, typeOf } from './parts/verdict.js';
 import { type Next, type Policy, policy } from './policy.js';
 
 export { retryBudget } from './parts/retry-budget.js';
@@ -108,7 +108,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
       if (typeof decision === 'string') {
         const outcome = sentBack ? sentBack.result : error;
         reportCall(outcome, { attempts: history, stopReason: decision });
-        failed.emit({ type: 'retry.stopped', stopReason: decision, errorType });
+        failed.emit({ type: 'retry.stopped', stopReason: decision, errorType, rejection: rejectionOf(error) });
         if (sentBack) return outcome as T;
         throw outcome;
       }
@@ -213,7 +213,7 @@ function jitterOnTop(statedMs: number, backoffMs: number): number {
 }
 
 function isCircuitOpen(error: unknown): boolean {
-  return isRejection(error) && error.details['reason'] === 'circuit_open';
+  return rejectionOf(error) === 'circuit_open';
 }
 
 /** The abort's reason reaches the caller as it is, and tells, where it has room to, what failed before it (RT4). */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { errorContext } from '../call/error-context.js';
 import type { CallEvent, ReportedEvent } from '../call/events.js';
 import { InvalidInputError } from '../errors/input-errors.js';
+import { ModelOverloadedError } from '../errors/rejections.js';
 import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { circuitBreaker } from '../policies/circuit-breaker.js';
 import { retry } from '../policies/retry.js';
@@ -65,6 +66,19 @@ describe('the lines of retry', () => {
   });
 });
 
+test('what a policy of ours has refused is told by that policy, and by retry in detail only', async () => {
+  const runtime = virtualRuntime();
+  const lines = logOf(runtime);
+  const full = new ModelOverloadedError(undefined, { details: { reason: 'queue_full' } });
+  await ended(retry({ when: () => false }, runtime).execute(failing(full)));
+  await ended(retry({ attempts: 1 }, runtime).execute(failing(new ModelOverloadedError())));
+  expect(lines.map(told)).toEqual([
+    'debug Gave up on the call after attempt 1 (queue_full): The model is overloaded; try again later',
+    'warn Gave up on the call after attempt 1 (attempts): The model is overloaded; try again later',
+  ]);
+  expect(lines[0]?.fields).toMatchObject({ stop_reason: 'not_retryable', rejection: 'queue_full' });
+});
+
 test('R52 R54 R56: the lines of a circuit breaker say its name and its new state', async () => {
   const runtime = virtualRuntime();
   const lines = logOf(runtime);
@@ -123,6 +137,30 @@ test('R117: a model of a chain that failed is named', () => {
     message: 'Model large failed: Model inference failed due to insufficient memory',
     fields: { model: 'large', ms: 7 },
   });
+});
+
+test('times are whole milliseconds', () => {
+  const { fields } = eventLine({ type: 'breaker.rejected', name: 'a', retryAfterMs: 12.7, at: 0.5 });
+  expect(fields).toEqual({ event: 'breaker.rejected', name: 'a', retry_after_ms: 13 });
+  const ratio = eventLine({ type: 'throttle.rejected', rejectRatio: 0.25, at: 0 });
+  expect(ratio.fields).toMatchObject({ reject_ratio: 0.25 });
+});
+
+test('a line that the logger would not write is not made', () => {
+  const runtime = virtualRuntime();
+  const messages: string[] = [];
+  const add = (_: object, message: string): void => void messages.push(message);
+  const isLevelEnabled = (level: LogLevel): boolean => level !== 'debug';
+  logEvents(runtime.events, { debug: add, info: add, warn: add, error: add, isLevelEnabled });
+  let read = 0;
+  const rejected = { type: 'bulkhead.rejected', name: 'a', at: 0 } as const;
+  const reading = Object.defineProperty({ ...rejected, reason: 'queue_full' as const }, 'reason', {
+    enumerable: true,
+    get: () => ((read += 1), 'queue_full'),
+  });
+  runtime.events.emit(reading);
+  runtime.events.emit({ type: 'breaker.closed', name: 'a', at: 0 });
+  expect([messages, read]).toEqual([['Circuit breaker for a is now CLOSED'], 0]);
 });
 
 test('the log ends with the function that began it', () => {

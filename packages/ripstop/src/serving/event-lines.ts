@@ -3,7 +3,6 @@ import { errorContext } from '../call/error-context.js';
 import type { CallEvent, Events, ReportedEvent } from '../call/events.js';
 import { errorTypes } from '../errors/error-table.js';
 import type { ErrorType } from '../errors/error-types.js';
-import type { StopReason } from '../errors/model-error.js';
 import { type Logger, type LogLevel, type LogLine, redactingLogger, write } from './logger.js';
 
 /** At which level each event is told. What depends on the event is decided below. */
@@ -60,24 +59,26 @@ export function eventLine(event: ReportedEvent): LogLine {
  * Writes a line for every event of `events`, through `redactingLogger`; returns the function that ends it. Errors that
  * reach an error handler are its own lines, and not written a second time.
  */
-export function logEvents(events: Events, logger: Logger): () => void {
+export function logEvents(events: Pick<Events, 'on'>, logger: Logger): () => void {
   const safe = redactingLogger(logger);
   return events.on((event) => {
-    if (event.type !== 'error.handled' && event.type !== 'error.critical') write(safe, eventLine(event));
+    if (event.type === 'error.handled' || event.type === 'error.critical') return;
+    // Most events are of the level `debug`, which few loggers write, and making a line is dear.
+    if (safe.isLevelEnabled?.(levelOf(event)) !== false) write(safe, eventLine(event));
   });
 }
 
 function levelOf(event: ReportedEvent): LogLevel {
   if (event.type === 'error.handled') return event.severity;
-  if (event.type === 'retry.stopped') return stopLevel(event.stopReason, event.errorType);
+  if (event.type === 'retry.stopped') return stopLevel(event);
   return levels[event.type];
 }
 
-/** A caller's mistake, or his leaving, is no error of ours (D58). */
-function stopLevel(reason: StopReason, errorType: ErrorType | undefined): LogLevel {
-  if (reason === 'cancelled') return 'debug';
+/** A caller's mistake, or his leaving, is no error of ours (D58); of a refusal, who refused has told. */
+function stopLevel({ stopReason, errorType, rejection }: Extract<CallEvent, { type: 'retry.stopped' }>): LogLevel {
+  if (stopReason === 'cancelled' || rejection !== undefined) return 'debug';
   if (errorType !== undefined && errorTypes[errorType].origin === 'client') return 'info';
-  return reason === 'not_retryable' ? 'error' : 'warn';
+  return stopReason === 'not_retryable' ? 'error' : 'warn';
 }
 
 type Texts = { readonly [Type in CallEvent['type']]?: (event: Extract<ReportedEvent, { type: Type }>) => string };
@@ -88,10 +89,12 @@ const texts: Texts = {
     const seconds = (event.delayMs / 1000).toFixed(2);
     return `Attempt ${event.attempt ?? 1} failed for ${call()}: ${cause(event)}. Retrying in ${seconds} seconds...`;
   },
-  'retry.stopped': (event) =>
-    event.stopReason === 'not_retryable'
+  'retry.stopped': (event) => {
+    const { stopReason, rejection = stopReason, attempt = 1 } = event;
+    return rejection === 'not_retryable'
       ? `Non-retryable error in ${call()}: ${cause(event)}`
-      : `Gave up on ${call()} after attempt ${event.attempt ?? 1} (${event.stopReason}): ${cause(event)}`,
+      : `Gave up on ${call()} after attempt ${attempt} (${rejection}): ${cause(event)}`;
+  },
   'breaker.half_opened': ({ name }) => `Circuit breaker for ${name} is now HALF_OPEN`,
   'breaker.closed': ({ name }) => `Circuit breaker for ${name} is now CLOSED`,
   'breaker.opened': ({ name }) => `Circuit breaker for ${name} is now OPEN`,
@@ -120,9 +123,14 @@ function fieldsOf(event: ReportedEvent): Record<string, unknown> {
   if (correlationId !== undefined) fields['correlation_id'] = correlationId;
   for (const [name, value] of Object.entries(event)) {
     // A logger has a clock of its own, and this one counts from an unknown start.
-    if (name !== 'type' && name !== 'correlationId' && name !== 'at') fields[snakeCase(name)] = value;
+    if (name !== 'type' && name !== 'correlationId' && name !== 'at') fields[snakeCase(name)] = told(name, value);
   }
   return fields;
+}
+
+/** Nobody reads fractions of a millisecond. */
+function told(name: string, value: unknown): unknown {
+  return typeof value === 'number' && /ms$/i.test(name) ? Math.round(value) : value;
 }
 
 function snakeCase(name: string): string {

@@ -9,6 +9,8 @@ export interface Logger {
   error(fields: object, message: string): void;
   /** For what needs somebody at once. Default: `error`. */
   fatal?(fields: object, message: string): void;
+  /** Would a line of this level be written? Lines that would not are not made. Default: all are. */
+  isLevelEnabled?(level: LogLevel): boolean;
 }
 
 /** From what only interests whoever looks for it, to what needs somebody at once. */
@@ -60,7 +62,15 @@ function eachLine(logger: Logger, change: (line: LogLine) => LogLine): Logger {
     (level: LogLevel) =>
     (fields: object, message: string): unknown =>
       write(logger, change({ level, message, fields }));
-  const changed = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), fatal: at('fatal') };
+  const isLevelEnabled = (level: LogLevel): boolean => logger.isLevelEnabled?.(level) !== false;
+  const changed = {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
+    isLevelEnabled,
+  };
   // Fields that are given once stay behind the same door.
   if (redacting.has(logger)) redacting.add(changed);
   return changed;

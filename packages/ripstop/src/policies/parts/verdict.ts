@@ -86,9 +86,16 @@ function isCallersDeadline({ errorType, details }: ModelError): boolean {
 
 /** Was the call refused by one of our own policies, without reaching the service? They all say why (`details.reason`). */
 export function isRejection(error: unknown): error is ModelError {
-  if (!ModelError.isInstance(error) || error.origin !== 'service') return false;
+  return rejectionOf(error) !== undefined;
+}
+
+/** Why the call was refused by one of our own policies, if it was. */
+export function rejectionOf(error: unknown): RejectionReason | undefined {
+  if (!ModelError.isInstance(error) || error.origin !== 'service') return undefined;
   const { reason } = error.details;
-  return typeof reason === 'string' && Object.hasOwn(rejectionReasons, reason);
+  return typeof reason === 'string' && Object.hasOwn(rejectionReasons, reason)
+    ? (reason as RejectionReason)
+    : undefined;
 }
 
 /**
