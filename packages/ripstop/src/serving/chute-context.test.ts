@@ -54,6 +54,47 @@ test('D43 D47 R81 R85: the line of an error says what was being done, and to who
   expect(`${JSON.stringify(lines)}${await response.text()}`).not.toContain('canary');
 });
 
+test('R81 R84: the guard and the middlewares of a request run in its context too, on paths that do not exist as well', async () => {
+  const { logger, lines } = recorder();
+  const seen: unknown[] = [];
+  const chute = createChute(
+    {
+      name: 'x',
+      logger,
+      guard: async () => {
+        await Promise.resolve();
+        seen.push(['guard', errorContext.current()]);
+      },
+    },
+    virtualRuntime(),
+  )
+    .use(async (_, next) => {
+      const answer = await next();
+      seen.push(['middleware', errorContext.current()]);
+      return answer;
+    })
+    .cord('generate', {}, () => 'ok')
+    .cord(
+      'closed',
+      { guard: () => errorContext.operation('asking who it is', () => Promise.reject(new Error('x'))) },
+      () => 1,
+    );
+  await chute.request('/generate', post('a'));
+  await chute.request('/closed', post('b'));
+  await chute.request('/nowhere', post('c'));
+  const around = { correlationId: 'a', route: '/generate' };
+  expect(seen).toEqual([
+    ['guard', around],
+    ['middleware', around],
+    ['guard', { correlationId: 'c' }],
+  ]);
+  expect(lines[0]).toMatchObject({
+    message: 'Error in asking who it is: An unexpected error occurred',
+    fields: { correlation_id: 'b', route: '/closed', context: { operation: 'asking who it is' } },
+  });
+  expect(errorContext.current()).toEqual({});
+});
+
 test('D44: a thousand requests at once, streams among them, each know their own context and no other', async () => {
   const { logger, lines } = recorder();
   const runtime = virtualRuntime({ seed: 11 });

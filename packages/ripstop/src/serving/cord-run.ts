@@ -3,7 +3,7 @@ import { isThenable } from '../call/thenable.js';
 import type { CallContext } from '../call/call.js';
 import { startErrorContext } from '../call/error-context.js';
 import { isStream } from '../call/stream.js';
-import type { Cord, CordCall, Guard, Reply } from './cord.js';
+import type { Cord, CordCall, Guard, GuardCall, Reply } from './cord.js';
 import { checkedOutput } from './cord-output.js';
 import { CordStream } from './cord-stream.js';
 import { type ExchangeRequest, type ExchangeResponse, isResponse } from './exchange.js';
@@ -42,8 +42,11 @@ export async function runCord(
   // Nothing is awaited that is there already: a wait costs a promise and a turn.
   const starting = cord.answers === 'when ready' ? settings.ready() : undefined;
   if (starting !== undefined) await starting;
-  const guarding = (cord.guard ?? settings.guard)?.({ request, route: cord.route, correlationId, notes: reply.notes });
-  if (guarding !== undefined) await guarding;
+  const guard = cord.guard ?? settings.guard;
+  if (guard !== undefined) {
+    const guarding = guarded(guard, { request, route: cord.route, correlationId, notes: reply.notes });
+    if (guarding !== undefined) await guarding;
+  }
   const body = readBody(request, cord, context.runtime.clock);
   const reading = readInput(request, cord, body === undefined ? undefined : await body);
   const input = (isThenable(reading) ? await reading : reading) as never;
@@ -56,6 +59,12 @@ export async function runCord(
   const answer = isThenable(answering) ? await answering : answering;
   if (cord.output === undefined) return unpacked(about, answer);
   return unpacked(about, await checked(cord, answer));
+}
+
+/** Asks the guard, in the request's error context. */
+export function guarded(guard: Guard, call: GuardCall): ReturnType<Guard> {
+  const { correlationId, route } = call;
+  return startErrorContext({ correlationId, route }, () => guard(call));
 }
 
 /** Policies see a stream when its first item is there, so that until then it can be retried or stood in for. */

@@ -1,6 +1,7 @@
 /** One request through a chute: route, middlewares, guard, read, validate, handle, answer. */
 import { settleOrAbort } from '../call/abort.js';
 import { abortable } from '../call/attempt.js';
+import { startErrorContext } from '../call/error-context.js';
 import { createContext, type RootScope, wholeAttempt } from '../call/root-scope.js';
 import type { Runtime } from '../call/runtime.js';
 import { discardStream, isStream, type StreamEnd, watchStream } from '../call/stream.js';
@@ -9,7 +10,7 @@ import { InvalidInputError } from '../errors/input-errors.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import type { Cord, CordCall, Reply } from './cord.js';
-import { type CordRequest, type CordRunSettings, runCord } from './cord-run.js';
+import { type CordRequest, type CordRunSettings, guarded, runCord } from './cord-run.js';
 import { requestCorrelationId } from './correlation.js';
 import { type Cors, withCors } from './cors.js';
 import { requestDeadline } from './deadline-header.js';
@@ -137,7 +138,9 @@ class RequestRun {
         return log();
       },
     };
-    return throughMiddlewares(settings.middlewares, call, () => this.routed(match, context));
+    return startErrorContext({ correlationId, route }, () => {
+      return throughMiddlewares(settings.middlewares, call, () => this.routed(match, context));
+    });
   }
 
   private routed(match: Match<Cord>, scope: RootScope): Promise<ExchangeResponse> {
@@ -147,7 +150,8 @@ class RequestRun {
   private async refused(match: Exclude<Match<Cord>, { readonly kind: 'found' }>): Promise<ExchangeResponse> {
     // Which paths there are is told to those who may come in.
     const { request, route, correlationId, reply } = this;
-    await this.settings.guard?.({ request, route, correlationId, notes: reply.notes });
+    const { guard } = this.settings;
+    if (guard !== undefined) await guarded(guard, { request, route, correlationId, notes: reply.notes });
     if (match.kind === 'unknown') throw new InvalidInputError('There is nothing at this path', { status: 404 });
     const allow = match.allowed.join(', ');
     reply.headers['allow'] = allow;
