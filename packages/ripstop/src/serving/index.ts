@@ -1,6 +1,8 @@
 /** `ripstop/serving`: what we offer over HTTP. Servers: `fetchHandler` here, `node:http` under `ripstop/node`. */
 export type { OutputOf, StandardSchema } from '../input/issues.js';
+export type { ErrorHandlingOptions } from './adapters/error-handling.js';
 export { type FetchOptions, fetchHandler } from './adapters/fetch.js';
+export { type WebHandler, withErrors } from './adapters/fetch-errors.js';
 export { type BodyLimitOptions, bodyLimitDefaults } from './body-limits.js';
 export { createChute } from './chute.js';
 export type { Chute, HookScope } from './chute-interface.js';
