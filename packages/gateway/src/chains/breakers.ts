@@ -19,6 +19,8 @@ export class Breakers {
   private readonly budgets = new Map<string, RetryBudget>();
   /** Until when an upstream is left alone because it has refused our key, on the runtime's clock. */
   private readonly benched = new Map<string, number>();
+  /** Upstreams whose last try ran into a limit: nobody should have to wait for the next one. */
+  private readonly silent = new Set<string>();
   /** Failures for which the upstream is not to blame: another one has failed the same request alike (GW13). */
   private readonly blameless = new WeakSet<object>();
 
@@ -75,6 +77,17 @@ export class Breakers {
 
   isBenched(upstream: string): boolean {
     return (this.benched.get(upstream) ?? 0) > this.runtime.clock.now();
+  }
+
+  /** Says how the last try at this upstream ended. */
+  heard(upstream: string, end: 'answer' | 'silence'): void {
+    if (end === 'silence') this.silent.add(upstream);
+    else this.silent.delete(upstream);
+  }
+
+  /** Would a trial of this upstream be a wait for something that may never come? */
+  isSilent(upstream: string): boolean {
+    return this.silent.has(upstream);
   }
 
   /** Says that this failure is no evidence against the upstream. */

@@ -1,5 +1,6 @@
 import {
   AuthenticationError,
+  InferenceTimeoutError,
   InvalidResponseError,
   type ModelError,
   ModelLoadingError,
@@ -183,6 +184,39 @@ test('GW11: half-open, one trial at a time, and two successes close it', async (
   expect(state()).toBe('half_open');
   expect(await ask()).toBe('a');
   expect(state()).toBe('closed');
+});
+
+test('GW11: after silence the trial is a copy that nobody waits for, and the first answer is trusted', async () => {
+  let silent = true;
+  const silence = (): ModelError => new InferenceTimeoutError(10_000, { details: { phase: 'first_content' } });
+  const { ask, asked, chains, runtime } = house({
+    a: () => (silent ? { error: silence(), afterMs: 10_000 } : 'a'),
+    b: () => 'b',
+  });
+  const timed = async (): Promise<[unknown, number]> => {
+    const startedAt = runtime.clock.now();
+    return [await ask(), Math.floor((runtime.clock.now() - startedAt) / 1_000)];
+  };
+  for (let call = 0; call < 5; call += 1) expect(await timed()).toEqual(['b', 10]);
+  expect(chains.upstreams()[0]?.details['breaker']).toBe('open');
+  await runtime.clock.advance(2_000);
+  expect(await timed()).toEqual(['b', 0]);
+  expect(asked['a']).toHaveLength(6);
+  await runtime.clock.advance(20_000);
+  silent = false;
+  expect(await timed()).toEqual(['b', 0]);
+  expect(asked['a']).toHaveLength(7);
+  expect(await timed()).toEqual(['a', 0]);
+  expect(chains.upstreams()[0]?.details['breaker']).toBe('closed');
+});
+
+test('GW11: where nobody else can answer, a silent target is asked all the same', async () => {
+  const silence = (): ModelError => new InferenceTimeoutError(10_000, { details: { phase: 'first_content' } });
+  const { ask, asked, runtime } = house({ a: () => silence() });
+  for (let call = 0; call < 5; call += 1) await ask();
+  await runtime.clock.advance(2_000);
+  expect(await ask()).toMatchObject({ errorType: 'inference_timeout' });
+  expect(asked['a']).toHaveLength(6);
 });
 
 test('GW13: what two targets answer alike counts against the first alone', async () => {

@@ -11,6 +11,7 @@ import { ModelError } from 'ripstop/errors';
 import { type CallContext, policy } from 'ripstop/policies';
 import type { Breakers } from './breakers.js';
 import { retriesSameTarget } from './same-target.js';
+import { tryAside } from './try-aside.js';
 
 /** Tries of one request, whichever upstreams they go to (GW1). */
 const triesPerRequest = 6;
@@ -67,12 +68,17 @@ export class Tries {
     const { attempts, limit, breaker } = target;
     const again = retry({ attempts, baseDelayMs: 250, maxDelayMs: 5_000, budget, when }, this.runtime);
     const tried = pipeline(again, limit, breaker);
+    const aside = pipeline(limit, breaker);
     return policy(
       'tries',
       (next, scope) => {
         const request = this.requestOf(scope);
         if (request.tries >= triesPerRequest) throw notAsked('tries_spent');
         if (target.behind > 0 && this.breakers.isBenched(target.name)) throw notAsked('key_refused');
+        if (target.behind > 0 && this.breakers.isSilent(target.name) && breaker.state === 'half_open') {
+          tryAside(aside, next, () => this.breakers.heard(target.name, 'answer'));
+          throw notAsked('silent');
+        }
         const work = (attempt: CallContext) => this.once(request, target, () => next(attempt), scope);
         // Log lines of what happens here name the upstream. In a list, which nobody waits for or reads step by step: a
         // stream goes on without a scope around each of its steps.
@@ -88,12 +94,15 @@ export class Tries {
     const startedAt = clock.now();
     request.tries += 1;
     try {
-      return await next();
+      const answer = await next();
+      this.breakers.heard(target.name, 'answer');
+      return answer;
     } catch (error) {
       if (typeof error === 'object' && error !== null) {
         const totalMs = scope.deadline - request.startedAt;
         this.failed.set(error, { request, target, ms: clock.now() - startedAt, totalMs });
         if (this.isKnown(error, request, target)) this.breakers.acquit(error);
+        if (isSilence(error)) this.breakers.heard(target.name, 'silence');
         if (isRefusal(error)) this.breakers.bench(target.name);
       }
       throw error;
@@ -128,6 +137,11 @@ export class Tries {
   }
 }
 
+/** It ran into a limit of ours on its own, and not into that of the whole call. */
+function isSilence(error: object): boolean {
+  return ModelError.isInstance(error) && error.errorType === 'inference_timeout' && error.details['phase'] !== 'total';
+}
+
 /** Our key is not good, or not for this model: no other try with it will be. */
 function isRefusal(error: object): boolean {
   return (
@@ -137,6 +151,6 @@ function isRefusal(error: object): boolean {
 }
 
 /** A rejection: this upstream is left out, and the next one asked. */
-function notAsked(reason: 'tries_spent' | 'key_refused'): ModelOverloadedError {
+function notAsked(reason: 'tries_spent' | 'key_refused' | 'silent'): ModelOverloadedError {
   return new ModelOverloadedError('This model is not asked now', { stack: 'none', details: { reason } });
 }
