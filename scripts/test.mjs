@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compiler, node, root, setUp } from './set-up.mjs';
+import { readRows, readTests } from './spec-rows.mjs';
 
 const bin = (path) => join(root, 'node_modules', path);
 const checks = [
@@ -26,6 +27,7 @@ const filters = process.argv.slice(2);
 const failedChecks = filters.length === 0 ? await runChecks() : [];
 const tests = await runTests(filters);
 
+if (filters.length === 0) console.log(coverage());
 for (const name of failedChecks) console.error(`FAILED check: ${name}`);
 const failed = tests.failed + failedChecks.length;
 summary = `${tests.passed} passed, ${failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ''}`;
@@ -56,6 +58,15 @@ async function runTests(filters) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** How much of the guide, and of the rules beside it, has a test that names it. `npm run rows` has the list. */
+function coverage() {
+  const named = new Set(readTests(root).flatMap(({ ids }) => ids));
+  const rows = readRows(root);
+  const guide = rows.filter(({ id }) => /^[RDI]\d/.test(id));
+  const covered = (of) => `${of.filter(({ id }) => named.has(id)).length} of ${of.length}`;
+  return `Rows of the guide with a test: ${covered(guide)}; with the rules: ${covered(rows)} (npm run rows)`;
 }
 
 /** Counts from the runner's own report. A file that never got to its tests, or a bare non-zero exit, is a failure too. */
