@@ -76,14 +76,14 @@ function connections() {
         const lane = async (number) => {
           await pause(number * 37);
           const statuses = [];
-          for (let call = 0; call < 20; call += 1) {
+          for (let call = 0; call < 10; call += 1) {
             const started = performance.now();
             statuses.push((await play.ask({}, { quiet: true })).status);
             await pause(5_000 - (performance.now() - started));
           }
           return statuses;
         };
-        const statuses = (await Promise.all(Array.from({ length: 10 }, (_, number) => lane(number)))).flat();
+        const statuses = (await Promise.all(Array.from({ length: 20 }, (_, number) => lane(number)))).flat();
         play.equal('the calls', statuses.length, 200);
         play.equal('the errors', statuses.filter((status) => status !== 200).length, 0);
       },
