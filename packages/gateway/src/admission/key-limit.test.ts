@@ -7,7 +7,7 @@ function limited(requests: number, perMs: number) {
   const take = keyLimit({ requests, perMs }, runtime);
   return {
     clock: runtime.clock,
-    async ask(key: string): Promise<{ error: unknown; headers: Record<string, string> }> {
+    ask: async (key: string): Promise<{ error: unknown; headers: Record<string, string> }> => {
       const headers: Record<string, string> = {};
       const error: unknown = await take(key, recordingContext({}, runtime), headers).then(
         () => undefined,
