@@ -7,7 +7,7 @@ import { parseDuration, parseSize } from '../../packages/gateway/src/config/unit
 
 const page = await readFile(fileURLToPath(new URL('../../docs/gateway.md', import.meta.url)), 'utf8');
 const rows = new Map(
-  [...page.matchAll(/^\| `((?:server|upstreams|models|load)\.[^`]+)` \|([^|]*)\|/gm)].map(([, key, value]) => [
+  [...page.matchAll(/^\| `((?:server|upstreams|models|images|load)\.[^`]+)` \|([^|]*)\|/gm)].map(([, key, value]) => [
     key ?? '',
     (value ?? '').replaceAll('`', '').trim(),
   ]),
@@ -33,12 +33,23 @@ test('every default of the server and of a model on the page is the code’s', (
   }
 });
 
+test('every default of an image model on the page is the code’s, and every key has its row', () => {
+  const { images } = configSchema.parse({ images: { default: ['main'] } });
+  for (const group of ['timeouts', 'retry', 'breaker'] as const) {
+    for (const [key, actual] of Object.entries(images['default']?.[group] ?? {})) {
+      expect([key, value(rows.get(`images.<name>.${group}.${key}`) ?? 'missing')]).toEqual([key, actual]);
+    }
+  }
+  expect(rows.has('images.<name>') && rows.has('images.<name>.chain')).toBe(true);
+});
+
 test('every default of an upstream on the page is the code’s', () => {
   const { upstreams } = configSchema.parse({
     upstreams: { main: { url: 'http://127.0.0.1/v1', model: 'x' }, local: { engine: 'embedded' } },
     models: { default: ['main'] },
   });
   expect(value(rows.get('upstreams.<name>.prefill') ?? '')).toBe((upstreams['main'] as { prefill: boolean }).prefill);
+  expect(rows.get('upstreams.<name>.images')).toBe((upstreams['main'] as { images: string }).images);
   const { runtime, maxMemory } = upstreams['local'] as { runtime: string; maxMemory: number };
   expect(value(rows.get('upstreams.<name>.runtime') ?? '')).toBe(runtime);
   expect(value(rows.get('upstreams.<name>.maxMemory') ?? '')).toBe(maxMemory);

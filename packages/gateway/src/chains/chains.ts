@@ -12,7 +12,8 @@ import {
 } from 'ripstop/models';
 import type { CallContext } from 'ripstop/policies';
 import { type UpstreamLimits, upstreamLimits } from '../admission/upstream-limits.js';
-import type { Config, ModelConfig } from '../config/schema.js';
+import type { Config, ImageConfig, ModelConfig } from '../config/schema.js';
+import type { Endpoint, EndpointRequests } from '../upstreams/endpoints.js';
 import type { Upstream } from '../upstreams/upstream.js';
 import { Breakers } from './breakers.js';
 import { firstCause } from './first-cause.js';
@@ -43,8 +44,15 @@ export interface ChainStream {
   readonly billed: readonly BilledAttempt[];
 }
 
+/** A chain as it is asked. */
+export interface Askable<Request> {
+  generate(input: Request, options: ChainOptions): Promise<Generation & { readonly upstream: string }>;
+  /** Settles with the first content. */
+  stream(input: Request, options: ChainOptions): Promise<ChainStream>;
+}
+
 /** One name that callers may ask for, and the upstreams that stand behind it. */
-export interface Chain {
+export interface Chain extends Askable<string | ChatRequest> {
   readonly name: string;
   /** The largest window in the chain, where all are known. */
   readonly contextLength: number | undefined;
@@ -53,9 +61,8 @@ export interface Chain {
   readonly totalMs: number;
   /** Is anybody there to answer? */
   usable(): boolean;
-  generate(input: string | ChatRequest, options: ChainOptions): Promise<Generation & { readonly upstream: string }>;
-  /** Settles with the first content. */
-  stream(input: string | ChatRequest, options: ChainOptions): Promise<ChainStream>;
+  /** The same upstreams, asked for what is no chat. @throws ModelNotFoundError where none of them can be. */
+  at<E extends Endpoint>(endpoint: E): Askable<EndpointRequests[E]>;
   /** Tokens of the input, as the first model of the chain that can count them does. */
   readonly countTokens: TextModel['countTokens'];
 }
@@ -69,6 +76,8 @@ export interface UpstreamState {
 export interface Chains {
   /** @throws ModelNotFoundError. No name means `default`, or the only one there is. */
   get(name: string | undefined): Chain;
+  /** The same among those that paint. @throws ModelNotFoundError that says what to configure where nobody does. */
+  images(name: string | undefined): Chain;
   all(): readonly Chain[];
   upstreams(): readonly UpstreamState[];
 }
@@ -76,16 +85,23 @@ export interface Chains {
 export function createChains(config: Config, upstreams: ReadonlyMap<string, Upstream>, runtime: Runtime): Chains {
   const breakers = new Breakers(runtime);
   const limits = upstreamLimits(config.load, config.upstreams, runtime);
+  const shared: Shared = { upstreams, breakers, limits };
   const chains = new Map<string, Chain>();
   for (const [name, model] of Object.entries(config.models)) {
-    chains.set(name, createChain(name, model, { upstreams, breakers, limits }, runtime));
+    chains.set(name, createChain(name, model, shared, runtime));
+  }
+  const images = new Map<string, Chain>();
+  for (const [name, model] of Object.entries(config.images)) {
+    images.set(name, createChain(name, asModel(model), shared, runtime));
   }
 
   return {
-    get(name = 'default') {
-      const chain = chains.get(name) ?? (name === 'default' && chains.size === 1 ? [...chains.values()][0] : undefined);
-      if (chain !== undefined) return chain;
-      throw new ModelNotFoundError('There is no model of that name', { details: { models: [...chains.keys()] } });
+    get: (name) => named(chains, name),
+    images(name) {
+      if (images.size > 0) return named(images, name);
+      throw new ModelNotFoundError(`No image model is configured; add one, such as: ${imageExample}`, {
+        details: { missing: imageExample },
+      });
     },
     all: () => [...chains.values()],
     upstreams: () => [...upstreams.values()].map((upstream) => stateOf(upstream, breakers)),
@@ -102,12 +118,21 @@ interface Shared {
   readonly limits: UpstreamLimits;
 }
 
-function createChain(
-  name: string,
-  config: ModelConfig,
-  { upstreams, breakers, limits }: Shared,
-  runtime: Runtime,
-): Chain {
+const imageExample = 'images: { default: [main] }';
+
+/** The chain of that name. No name means `default`, or the only one there is. */
+function named(chains: ReadonlyMap<string, Chain>, name = 'default'): Chain {
+  const chain = chains.get(name) ?? (name === 'default' && chains.size === 1 ? [...chains.values()][0] : undefined);
+  if (chain !== undefined) return chain;
+  throw new ModelNotFoundError('There is no model of that name', { details: { models: [...chains.keys()] } });
+}
+
+/** A picture has no first content before its last. */
+function asModel({ timeouts, ...rest }: ImageConfig): ModelConfig {
+  return { ...rest, timeouts: { ...timeouts, firstContent: timeouts.headers }, resume: false, hedge: false };
+}
+
+function createChain(name: string, config: ModelConfig, shared: Shared, runtime: Runtime): Chain {
   const { timeouts } = config;
   const attemptLimits = {
     connectMs: timeouts.connect,
@@ -115,26 +140,12 @@ function createChain(
     firstContentMs: timeouts.firstContent,
     gapMs: timeouts.gap,
   };
-  const members = config.chain.flatMap((upstreamName) => {
-    const upstream = upstreams.get(upstreamName);
-    if (upstream === undefined) return [];
-    const breaker = breakers.get(upstreamName, config.breaker);
-    return [{ upstream, breaker, model: upstream.model(attemptLimits) }];
+  const places = config.chain.flatMap((upstreamName) => shared.upstreams.get(upstreamName) ?? []);
+  const members = places.map((upstream) => {
+    const breaker = shared.breakers.get(upstream.name, config.breaker);
+    return { upstream, breaker, model: upstream.model(attemptLimits) };
   });
-  const chain = modelFallbackChain({ resume: config.resume ? 'plain_text' : 'off', trialWaitMs }, runtime);
-  const tries = new Tries(breakers, runtime);
-  members.forEach(({ upstream, breaker, model }, index) => {
-    const behind = members.slice(index + 1);
-    const elsewhere = (): boolean =>
-      behind.some((other) => isUsable(other.upstream, [other.breaker]) && limits.hasRoom(other.upstream.name));
-    const limit = limits.at(upstream.name, elsewhere);
-    const { attempts } = config.retry;
-    const policy = tries.at({ name: upstream.name, limit, breaker, attempts, behind: behind.length });
-    const { prefill } = upstream;
-    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy, breaker, prefill });
-    else chain.addFallbackModel(model, upstream.name, index, { policy, breaker, prefill });
-  });
-
+  const endpoints = new Map<Endpoint, Askable<string | ChatRequest>>();
   const counting = members.find(({ model }) => model.countTokens !== undefined)?.model;
   return {
     name,
@@ -148,11 +159,55 @@ function createChain(
     totalMs: timeouts.total,
     usable: () => members.some(({ upstream, breaker }) => isUsable(upstream, [breaker])),
     countTokens: counting?.countTokens?.bind(counting),
-    ...askers(chain),
+    ...askers(modelsOf(members, config, shared, runtime)),
+    at<E extends Endpoint>(endpoint: E) {
+      let askable = endpoints.get(endpoint);
+      if (askable === undefined) {
+        const able = places.flatMap((upstream) => {
+          const model = upstream.endpoint(endpoint, attemptLimits);
+          if (model === undefined) return [];
+          return [{ upstream, model, breaker: shared.breakers.get(upstream.name, config.breaker, endpoint) }];
+        });
+        if (able.length === 0) throw new ModelNotFoundError(`The model ${name} has nobody for ${endpoint}`);
+        askable = askers(modelsOf(able, { ...config, resume: false }, shared, runtime));
+        endpoints.set(endpoint, askable);
+      }
+      // What is asked is handed on unread, to models that are all of this endpoint.
+      return askable as unknown as Askable<EndpointRequests[E]>;
+    },
   };
 }
 
-function askers(chain: ModelFallbackChain): Pick<Chain, 'generate' | 'stream'> {
+/** An upstream in its place in a chain. */
+interface Place {
+  readonly upstream: Upstream;
+  readonly breaker: CircuitBreaker;
+  readonly model: TextModel;
+}
+
+function modelsOf(
+  members: readonly Place[],
+  config: ModelConfig,
+  { breakers, limits }: Shared,
+  runtime: Runtime,
+): ModelFallbackChain {
+  const chain = modelFallbackChain({ resume: config.resume ? 'plain_text' : 'off', trialWaitMs }, runtime);
+  const tries = new Tries(breakers, runtime);
+  members.forEach(({ upstream, breaker, model }, index) => {
+    const behind = members.slice(index + 1);
+    const elsewhere = (): boolean =>
+      behind.some((other) => isUsable(other.upstream, [other.breaker]) && limits.hasRoom(other.upstream.name));
+    const limit = limits.at(upstream.name, elsewhere);
+    const { attempts } = config.retry;
+    const policy = tries.at({ name: upstream.name, limit, breaker, attempts, behind: behind.length });
+    const { prefill } = upstream;
+    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy, breaker, prefill });
+    else chain.addFallbackModel(model, upstream.name, index, { policy, breaker, prefill });
+  });
+  return chain;
+}
+
+function askers(chain: ModelFallbackChain): Askable<string | ChatRequest> {
   return {
     async generate(input, { served, ...options }) {
       try {

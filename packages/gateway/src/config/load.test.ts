@@ -100,6 +100,21 @@ test.each([
     'models.default: there is no upstream mian; did you mean main?',
   ],
   [
+    'an image model that names nothing',
+    `${main}models: { default: [main] }\nimages: { default: [mian] }`,
+    'images.default: there is no upstream mian; did you mean main?',
+  ],
+  [
+    'an image model that cannot paint',
+    'images: { default: [local] }',
+    'images.default: the upstream local runs on this machine and paints nothing; name one with a url',
+  ],
+  [
+    'a limit that pictures do not have',
+    `${main}models: { default: [main] }\nimages: { default: { chain: [main], timeouts: { firstContent: 2s } } }`,
+    'images.default.timeouts.firstContent: unknown key; allowed are connect, headers, gap, total',
+  ],
+  [
     'a chain that names one twice',
     `${main}models: { default: [main, main] }`,
     'models.default: names an upstream twice; each is tried once',

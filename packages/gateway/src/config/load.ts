@@ -121,21 +121,34 @@ function article(expected: string): string {
 }
 
 /** What no single key shows: chains that name what is not there, and an open door to the network. */
-function checkReferences({ models, upstreams, server }: Config): string[] {
+function checkReferences({ models, images, upstreams, server }: Config): string[] {
   const names = Object.keys(upstreams);
   const problems: string[] = [];
-  for (const [model, { chain }] of Object.entries(models)) {
+  const chains = [...chainsUnder('models', models), ...chainsUnder('images', images)];
+  for (const { place, chain } of chains) {
     for (const name of chain.filter((candidate) => !names.includes(candidate))) {
       const suggestion = nearest(name, names);
       const hint = suggestion === undefined ? `known are ${names.join(', ')}` : `did you mean ${suggestion}?`;
-      problems.push(`models.${model}: there is no upstream ${name}; ${hint}`);
+      problems.push(`${place}: there is no upstream ${name}; ${hint}`);
     }
-    if (new Set(chain).size < chain.length)
-      problems.push(`models.${model}: names an upstream twice; each is tried once`);
+    if (new Set(chain).size < chain.length) problems.push(`${place}: names an upstream twice; each is tried once`);
+  }
+  for (const { place, chain } of chainsUnder('images', images)) {
+    for (const name of chain.filter((candidate) => 'engine' in (upstreams[candidate] ?? {})))
+      problems.push(`${place}: the upstream ${name} runs on this machine and paints nothing; name one with a url`);
   }
   if (Object.keys(models).length === 0) problems.push('models: must have at least one entry, such as default: [main]');
   problems.push(...exposureProblems(server));
   return problems;
+}
+
+type NamedChain = Pick<Config['models'][string], 'chain'>;
+
+function chainsUnder(
+  key: 'models' | 'images',
+  named: Readonly<Record<string, NamedChain>>,
+): (NamedChain & { readonly place: string })[] {
+  return Object.entries(named).map(([name, { chain }]) => ({ place: `${key}.${name}`, chain }));
 }
 
 /** A gateway that others can reach must know its callers. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseDuration, parseSize } from './units.js';
 
 /** Keys that the design names and a later version will read. Refused until then, so that nobody relies on them. */
-export const laterKeys: readonly string[] = ['images', 'journal', 'alerts', 'shared', 'telemetry', 'observation'];
+export const laterKeys: readonly string[] = ['journal', 'alerts', 'shared', 'telemetry', 'observation'];
 
 function withUnit(parse: (text: string) => number | undefined, message: string): z.ZodType<number, string> {
   return z.string({ error: message }).transform((text, context) => {
@@ -62,6 +62,8 @@ const httpUpstream = z.strictObject({
       error: 'must be true, false, prefix or continue_final_message',
     })
     .default(false),
+  /** How it is asked for a picture: as OpenAI is, as servers of open models are, or as Chutes is. */
+  images: z.enum(['openai', 'diffusion', 'chutes']).default('openai'),
 });
 
 const embeddedUpstream = z.strictObject({
@@ -97,6 +99,11 @@ const timeouts = z.strictObject({
   total: duration.prefault(timeoutDefaultsText.total),
 });
 
+/** A picture comes whole, and its headers when it is finished. */
+const imageTimeouts = timeouts
+  .omit({ firstContent: true })
+  .extend({ headers: duration.prefault(timeoutDefaultsText.total) });
+
 /** The schema that the value's own shape calls for, so that its issues speak of that shape and not of every other. */
 function shaped<S extends z.ZodType>(choose: (value: unknown) => S): z.ZodType<z.output<S>> {
   return z.unknown().transform((value, context) => {
@@ -115,19 +122,27 @@ const upstream = shaped<typeof httpUpstream | typeof embeddedUpstream | typeof g
 
 const chain = z.array(z.string()).min(1, 'must name at least one upstream');
 
+const retry = z.strictObject({ attempts: count.max(3).default(3) }).prefault({});
+const breaker = z.strictObject({ consecutive: count.default(5), cooldown: duration.prefault('2s') }).prefault({});
+
 const modelSettings = z.strictObject({
   chain,
   timeouts: timeouts.prefault({}),
-  retry: z.strictObject({ attempts: count.max(3).default(3) }).prefault({}),
-  breaker: z.strictObject({ consecutive: count.default(5), cooldown: duration.prefault('2s') }).prefault({}),
+  retry,
+  breaker,
   /** Is a stream of plain text that breaks off said to its end by another upstream? */
   resume: z.boolean().default(true),
   hedge: notYet.default(false),
 });
 
+const imageSettings = z.strictObject({ chain, timeouts: imageTimeouts.prefault({}), retry, breaker });
+
 /** A list of names is short for a chain with all defaults. */
 const model = shaped<z.ZodType<z.output<typeof modelSettings>>>((value) => {
   return Array.isArray(value) ? chain.transform((names) => modelSettings.parse({ chain: names })) : modelSettings;
+});
+const imageModel = shaped<z.ZodType<z.output<typeof imageSettings>>>((value) => {
+  return Array.isArray(value) ? chain.transform((names) => imageSettings.parse({ chain: names })) : imageSettings;
 });
 
 const aShare = 'must be a share above 0 and below 1, such as 0.7';
@@ -158,6 +173,8 @@ export const configSchema = z.strictObject({
     )
     .prefault({ local: { engine: 'embedded' } }),
   models: z.record(z.string().min(1).max(128), model).prefault({ default: ['local'] }),
+  /** What callers may ask for a picture. */
+  images: z.record(z.string().min(1).max(128), imageModel).default({}),
   load: load.prefault({}),
 });
 
@@ -167,6 +184,7 @@ export type HttpUpstreamConfig = z.output<typeof httpUpstream>;
 export type EmbeddedUpstreamConfig = z.output<typeof embeddedUpstream>;
 export type GgufUpstreamConfig = z.output<typeof ggufUpstream>;
 export type ModelConfig = z.output<typeof modelSettings>;
+export type ImageConfig = z.output<typeof imageSettings>;
 export type ServerConfig = Config['server'];
 export type LoadConfig = Config['load'];
 
@@ -181,6 +199,10 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   'models.*.timeouts': Object.keys(timeouts.shape),
   'models.*.retry': ['attempts'],
   'models.*.breaker': ['consecutive', 'cooldown'],
+  'images.*': Object.keys(imageSettings.shape),
+  'images.*.timeouts': Object.keys(imageTimeouts.shape),
+  'images.*.retry': ['attempts'],
+  'images.*.breaker': ['consecutive', 'cooldown'],
   load: Object.keys(load.shape),
   'load.*': ['reduced', 'minimal', 'requests', 'per'],
 };

@@ -68,13 +68,13 @@ function split(billed: readonly BilledAttempt[]): Json {
 }
 
 /** Upstreams are always asked for usage; a caller who did not ask may not expect a chunk without choices. */
-function passedOn(raw: Readonly<Json>, model: string, usage: 'with usage' | 'without usage'): Json[] {
+export function passedOn(raw: Readonly<Json>, model: string, usage: 'with usage' | 'without usage'): Json[] {
   const { choices } = raw;
   if (usage === 'without usage' && Array.isArray(choices) && choices.length === 0) return [];
   return [{ ...raw, model }];
 }
 
-function usageOnTheWire({ inputTokens, outputTokens }: Usage): Json {
+export function usageOnTheWire({ inputTokens, outputTokens }: Usage): Json {
   return {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,

@@ -2,6 +2,7 @@ import { type Runtime, systemRuntime } from 'ripstop';
 import { type OpenaiTimeouts, openaiModel, type Prefill, type TextModel } from 'ripstop/models';
 import type { HttpUpstreamConfig, UpstreamConfig } from '../config/schema.js';
 import { EmbeddedTextModel, type LocalModelHealth } from '../embedded-model/embedded-text-model.js';
+import { chatAsCompletions, type Endpoint, httpEndpoint } from './endpoints.js';
 import { prefillOf } from './prefill.js';
 import { undiciTransport } from './undici-transport.js';
 
@@ -10,6 +11,8 @@ export interface Upstream {
   readonly name: string;
   /** The model here, under the limits of one chain. Connections and engines are shared between chains. */
   model(limits: OpenaiTimeouts): TextModel;
+  /** The same for what is no chat; undefined where it cannot be asked for that. */
+  endpoint(endpoint: Endpoint, limits: OpenaiTimeouts): TextModel | undefined;
   /** How it is asked to go on from a text, where it can. */
   readonly prefill?: Prefill | undefined;
   /** What callers should know before they choose it. */
@@ -28,14 +31,12 @@ export function createUpstream(name: string, config: UpstreamConfig, runtime: Ru
 function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime): Upstream {
   const { url, model, key, headers, contextLength } = config;
   const connections = undiciTransport();
+  const { transport } = connections;
   return {
     name,
-    model: (timeouts) => {
-      return openaiModel(
-        { url, model, key, headers, contextLength, timeouts, transport: connections.transport },
-        runtime,
-      );
-    },
+    model: (timeouts) => openaiModel({ url, model, key, headers, contextLength, timeouts, transport }, runtime),
+    endpoint: (endpoint, timeouts) =>
+      httpEndpoint(endpoint, config, { url, key, headers, timeouts, transport }, runtime),
     prefill: prefillOf(config),
     health: () => undefined,
     start: async () => undefined,
@@ -61,6 +62,7 @@ function localUpstream(name: string, config: Exclude<UpstreamConfig, HttpUpstrea
     name,
     ...(config.engine === 'embedded' ? { description: embeddedDescription } : {}),
     model: () => model,
+    endpoint: (endpoint) => (endpoint === 'completions' ? chatAsCompletions(model) : undefined),
     health: () => model.health(),
     start: () => model.start(),
     close: () => model.stop(),
