@@ -4,11 +4,12 @@ import { callReport, retry, systemRuntime } from 'ripstop';
 import { retryAfterMs } from 'ripstop/models';
 
 let requests = 0;
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
   requests += 1;
-  for await (const _ of request);
-  if (requests > 1) return response.end('Paris.');
-  return response.writeHead(503, { 'retry-after': '0' }).end('busy');
+  request.resume().once('end', () => {
+    if (requests > 1) response.end('Paris.');
+    else response.writeHead(503, { 'retry-after': '0' }).end('busy');
+  });
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const url = `http://127.0.0.1:${server.address().port}/`;
