@@ -234,22 +234,19 @@ describe('slots', () => {
   });
 
   test('GW15: failures of every kind give their slot back', async () => {
-    const { gateway } = await before(
-      [
-        { kind: 'json', status: 400, body: { error: { message: 'no' } } },
-        { kind: 'reset' },
-        { kind: 'text', body: '<html>' },
-        { kind: 'hang' },
-        slow(0),
-      ],
-      {
-        load: 'maxInFlight: 1, queue: 0',
-        model: '{ chain: [main], retry: { attempts: 1 }, timeouts: { headers: 200ms } }',
-      },
-    );
+    const answers: Readonly<Record<string, UpstreamAnswer>> = {
+      refused: { kind: 'json', status: 400, body: { error: { message: 'no' } } },
+      reset: { kind: 'reset' },
+      page: { kind: 'text', body: '<html>' },
+      silence: { kind: 'hang' },
+    };
+    const { gateway } = await before([(request) => answers[said(request) ?? ''] ?? slow(0)], {
+      load: 'maxInFlight: 1, queue: 0',
+      model: '{ chain: [main], retry: { attempts: 1 }, timeouts: { headers: 200ms } }',
+    });
     expect((await post(`${gateway.url}/v1/chat/completions`, 'no json')).status).toBe(400);
     const statuses: number[] = [];
-    for (let count = 0; count < 5; count += 1) statuses.push((await chat(gateway)).status);
+    for (const name of [...Object.keys(answers), 'fine']) statuses.push((await chat(gateway, name)).status);
     expect(statuses).toEqual([400, 502, 502, 504, 200]);
   });
 });
