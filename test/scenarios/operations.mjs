@@ -110,12 +110,12 @@ function connections() {
     {
       id: 'sigterm',
       title: 'SIGTERM with 50 streams and 10 whole answers under way: all end well, and the exit code is 0',
-      upstreams: { main: 'slow-words=50ms' },
+      upstreams: { main: 'slow-words=100ms' },
       stage: {},
       async run(play) {
         const streams = Array.from({ length: 50 }, () => play.stream({}, { quiet: true }));
         const wholes = Array.from({ length: 10 }, () => play.ask({}, { quiet: true }));
-        await pause(1_000);
+        while ((await play.asked('main')).length < 60) await pause(50);
         play.stage.gateway.kill('SIGTERM');
         for (const answer of await Promise.all([...streams, ...wholes])) play.answered(answer, 'main');
         play.equal('the exit code', await play.stage.gateway.exited, 0);
