@@ -15,7 +15,8 @@ const refusedMs = 60_000;
 /** What is known of all upstreams. Chains with the same rules share what they know; the budget is the upstream's own. */
 export class Breakers {
   private readonly runtime: Runtime;
-  private readonly byUpstream = new Map<string, Map<string, CircuitBreaker>>();
+  /** By upstream, endpoint and rules. */
+  private readonly breakers = new Map<string, Map<string, Map<string, CircuitBreaker>>>();
   private readonly budgets = new Map<string, RetryBudget>();
   /** Until when an upstream is left alone because it has refused our key, on the runtime's clock. */
   private readonly benched = new Map<string, number>();
@@ -35,9 +36,11 @@ export class Breakers {
    * failed. Each endpoint has its own: an upstream that cannot embed may still chat.
    */
   get(upstream: string, { consecutive, cooldown }: ModelConfig['breaker'], endpoint?: Endpoint): CircuitBreaker {
-    const breakers = this.byUpstream.get(upstream) ?? new Map<string, CircuitBreaker>();
-    this.byUpstream.set(upstream, breakers);
-    const rules = `${endpoint ?? 'chat'} ${consecutive} ${cooldown}`;
+    const endpoints = this.breakers.get(upstream) ?? new Map<string, Map<string, CircuitBreaker>>();
+    this.breakers.set(upstream, endpoints);
+    const breakers = endpoints.get(endpoint ?? 'chat') ?? new Map<string, CircuitBreaker>();
+    endpoints.set(endpoint ?? 'chat', breakers);
+    const rules = `${consecutive} ${cooldown}`;
     let breaker = breakers.get(rules);
     if (breaker === undefined) {
       const options = {
@@ -59,8 +62,9 @@ export class Breakers {
     return breaker;
   }
 
-  of(upstream: string): readonly CircuitBreaker[] {
-    return [...(this.byUpstream.get(upstream)?.values() ?? [])];
+  /** Of each endpoint that has been asked for, the breakers of all rules. */
+  of(upstream: string): readonly (readonly CircuitBreaker[])[] {
+    return [...(this.breakers.get(upstream)?.values() ?? [])].map((breakers) => [...breakers.values()]);
   }
 
   /** What retries at this upstream are paid from, whichever chain they belong to (GW3). */

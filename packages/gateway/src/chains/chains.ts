@@ -264,6 +264,7 @@ function isUsable(upstream: Upstream, breakers: readonly CircuitBreaker[]): bool
 function stateOf(upstream: Upstream, breakers: Breakers): UpstreamState {
   const own = breakers.of(upstream.name);
   const health = upstream.health();
-  const breaker = own.find(({ state }) => state !== 'closed')?.state ?? 'closed';
-  return { name: upstream.name, usable: isUsable(upstream, own), details: { ...health, breaker } };
+  const breaker = own.flat().find(({ state }) => state !== 'closed')?.state ?? 'closed';
+  const usable = isUsable(upstream, []) && own.every((ofEndpoint) => isUsable(upstream, ofEndpoint));
+  return { name: upstream.name, usable, details: { ...health, breaker } };
 }

@@ -52,7 +52,8 @@ function house(acts: Readonly<Record<string, Act>>, models: Readonly<Record<stri
       throw act.error;
     };
     const nothing = async (): Promise<void> => undefined;
-    return { name, model: () => ({ generate }), health: () => undefined, start: nothing, close: nothing };
+    const none = (): undefined => undefined;
+    return { name, model: () => ({ generate }), endpoint: none, health: none, start: nothing, close: nothing };
   }
 
   return {

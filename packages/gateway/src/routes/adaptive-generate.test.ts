@@ -22,17 +22,17 @@ const outOfMemory: UpstreamScene = { kind: 'json', status: 507, body: { error: {
 async function adaptive(
   level: DegradationLevel,
   scenes: readonly UpstreamScene[],
-): Promise<{ upstream: ScriptedUpstream; chute: Chute<object> }> {
+): Promise<{ upstream: ScriptedUpstream; chute: Chute }> {
   const upstream = await scriptedUpstream(scenes);
   const config = parseConfig(
     `upstreams: { main: { url: "${upstream.url}", model: x } }\nmodels: { default: [main] }`,
     {},
   );
-  const main = createUpstream('main', config.upstreams['main'] as never);
+  const main = createUpstream('main', config.upstreams['main']);
   const chains = createChains(config, new Map([['main', main]]), systemRuntime);
   const service = degradation({ smoothingMs: 0, stepUpAfterMs: 0 });
   service.updateSystemLoad(loads[level]);
-  const chute = createChute<object>({ name: 'adaptive', logger });
+  const chute = createChute({ name: 'adaptive', logger });
   addAdaptiveGenerate(chute, chains, service, systemRuntime);
   await chute.start();
   cleanUp.push(
@@ -96,7 +96,7 @@ test('R133: a stream says it where it says that it is done', async () => {
   expect(tokensAsked(upstream)).toEqual([56]);
 });
 
-test('R134 D96: memory that ran out is met with half of it again, and then the first failure is told', async () => {
+test('R134: memory that ran out is met with half of the tokens once more, and the answer says so', async () => {
   const { upstream, chute } = await adaptive('reduced', [
     outOfMemory,
     outOfMemory,
@@ -110,6 +110,19 @@ test('R134 D96: memory that ran out is met with half of it again, and then the f
   });
   // What the level allows, half of it after memory ran out, and then half of what was asked for at this level.
   expect(tokensAsked(upstream)).toEqual([56, 28, 28]);
+});
+
+test('R134 D96: where that fails too the first failure is told, before any part of a stream', async () => {
+  const { upstream, chute } = await adaptive('reduced', [outOfMemory]);
+  const response = await chute.request('/adaptive_generate', {
+    method: 'POST',
+    json: { prompt: 'Hi', max_tokens: 80, stream: true },
+  });
+  expect(response.status).toBe(507);
+  expect(await response.json()).toMatchObject({ error_type: 'out_of_memory' });
+  expect(response.headers.get('x-ripstop-model')).toBe('main');
+  // A stream is not tried with less by itself: the level's, then half of it.
+  expect(tokensAsked(upstream)).toEqual([56, 28]);
 });
 
 test('R134: at minimal nothing is tried again, and the failure is typed', async () => {

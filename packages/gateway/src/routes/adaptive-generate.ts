@@ -1,4 +1,4 @@
-import { ModelOverloadedError, type Runtime } from 'ripstop';
+import { InferenceTimeoutError, ModelOverloadedError, type Runtime } from 'ripstop';
 import { type Delta, safeGenerate, safeGenerateStream } from 'ripstop/models';
 import { adaptiveGenerate, type Degradation } from 'ripstop/observation';
 import type { Chute } from 'ripstop/serving';
@@ -10,23 +10,20 @@ interface Limit {
 }
 
 /** The guide's cord `POST /adaptive_generate` (R132–R134): as much as the load allows, whole or as a native stream. */
-export function addAdaptiveGenerate(
-  chute: Chute<object>,
-  chains: Chains,
-  degradation: Degradation,
-  runtime: Runtime,
-): void {
+export function addAdaptiveGenerate(chute: Chute, chains: Chains, degradation: Degradation, runtime: Runtime): void {
   chute.cord('adaptive_generate', { input: textInput }, async (call) => {
+    const { context } = call;
     const { prompt, max_tokens, temperature, model, stream } = call.input;
     const chain = chains.get(model);
     const asked = asModel(chain, call);
-    const timeoutMs = Math.max(Math.min(chain.totalMs, call.context.deadline - runtime.clock.now()), 1);
+    const endsAt = runtime.clock.now() + chain.totalMs;
     const allowed = ({ max_tokens: maxTokens }: Limit) => {
       if (maxTokens < max_tokens) lessThanAsked(call, runtime);
-      return { maxTokens, temperature, timeoutMs, context: call.context };
+      const timeoutMs = endsAt - runtime.clock.now();
+      if (timeoutMs <= 0) throw new InferenceTimeoutError(chain.totalMs, { details: { phase: 'total' } });
+      return { maxTokens, temperature, timeoutMs, context };
     };
     const parameters: Limit = { max_tokens };
-    const { context } = call;
     const signal = context.abortable ? context.signal : undefined;
     try {
       if (!stream) {

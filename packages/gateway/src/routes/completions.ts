@@ -20,7 +20,7 @@ const input = z.looseObject({
 });
 
 /** `POST /v1/completions`: OpenAI's older kind, which goes on where a text ends, whole or as a stream. */
-export function addCompletions(chute: Chute<object>, chains: Chains, runtime: Runtime): void {
+export function addCompletions(chute: Chute, chains: Chains, runtime: Runtime): void {
   chute.cord(
     'completions',
     { path: '/v1/completions', dialect: 'openai', input },

@@ -13,7 +13,7 @@ const input = z.looseObject({
 });
 
 /** `POST /v1/embeddings`: a vector for each text, from the chain that the request names. */
-export function addEmbeddings(chute: Chute<object>, chains: Chains): void {
+export function addEmbeddings(chute: Chute, chains: Chains): void {
   chute.cord(
     'embeddings',
     { path: '/v1/embeddings', dialect: 'openai', input },

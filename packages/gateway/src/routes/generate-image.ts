@@ -20,7 +20,7 @@ const input = z.object({
 });
 
 /** The guide's cord `POST /generate_image` (R105–R111). */
-export function addGenerateImage(chute: Chute<object>, chains: Chains, runtime: Runtime): void {
+export function addGenerateImage(chute: Chute, chains: Chains, runtime: Runtime): void {
   chute.cord('generate_image', { input }, async (call) => {
     const { prompt, num_inference_steps, guidance_scale, negative_prompt, model, ...picture } = call.input;
     const chain = chains.images(model);

@@ -4,7 +4,7 @@ import { nativeEvents, textInput } from './native-text.js';
 import { note, told } from './told.js';
 
 /** The guide's cord `POST /generate_resilient` (R124): what the chain answers, and who of it did. */
-export function addGenerateResilient(chute: Chute<object>, chains: Chains): void {
+export function addGenerateResilient(chute: Chute, chains: Chains): void {
   // How long the answer may be is the model's to say where the caller does not.
   const input = textInput.extend({ max_tokens: textInput.shape.max_tokens.unwrap().optional() });
   chute.cord('generate_resilient', { input }, async ({ input: asked, context, reply }) => {

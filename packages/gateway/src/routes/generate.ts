@@ -5,7 +5,7 @@ import type { Chains } from '../chains/chains.js';
 import { asModel, nativeEvents, textInput, unexpected } from './native-text.js';
 
 /** The guide's cord `POST /generate` (R103), whole or as a native stream. */
-export function addGenerate(chute: Chute<object>, chains: Chains, runtime: Runtime): void {
+export function addGenerate(chute: Chute, chains: Chains, runtime: Runtime): void {
   chute.cord('generate', { input: textInput }, async (call) => {
     const { prompt, max_tokens: maxTokens, temperature, model, stream } = call.input;
     const chain = chains.get(model);

@@ -37,7 +37,7 @@ const limits: ImageLimits = {
 };
 
 /** `POST /v1/images/generations`: OpenAI's pictures, from the chain under `images` that the request names. */
-export function addImageGenerations(chute: Chute<object>, chains: Chains, runtime: Runtime): void {
+export function addImageGenerations(chute: Chute, chains: Chains, runtime: Runtime): void {
   chute.cord(
     'images_generations',
     { path: '/v1/images/generations', dialect: 'openai', input },
