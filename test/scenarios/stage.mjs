@@ -29,7 +29,13 @@ export async function openStage(scenarios, { closeIdle = '5s', config: more = {}
   );
   const config = join(folder, 'ripstop.json');
   await writeFile(config, JSON.stringify({ ...configOf(scenarios, chaos.found), ...more }));
-  const gateway = await start(['serve', '--port', '0', '--config', config], /answers at (http:\S+)/);
+  const gateway = await start(['serve', '--port', '0', '--config', config], /answers at (http:\S+)/).catch(
+    async (error) => {
+      await chaos.stop('SIGTERM');
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    },
+  );
   const { port } = new URL(chaos.found);
   const counters = new URL('/chaos', chaos.found).href;
   await warmUp(gateway.found);
