@@ -159,6 +159,13 @@ test("R33: the error for it is a 422 in both profiles' envelope, and not retried
   expect(await response.json()).toMatchObject({ error_type: 'validation_error', field_errors: { a: ['bad'] } });
 });
 
+test.each(['received', 'expected', 'type', 'rule'])('%s may be what cannot be made into a text', (name) => {
+  for (const kind of ['schema', 'validation']) {
+    const issue = { message: 'Invalid input', kind, problem: 'must be y', [name]: { toString: {} } };
+    expect(fieldErrors([issue], 'secret')).toHaveLength(1);
+  }
+});
+
 test('whatever a library reports, it can be told', () => {
   const messages = fc.constantFrom(
     'Too small: expected x',

@@ -11,6 +11,7 @@ import {
   oneOf,
   type Reader,
   required,
+  textOf,
   type VendorIssue,
 } from './finding.js';
 import { brokenJsonField } from './json-field.js';
@@ -47,7 +48,7 @@ export const readArktype: Reader = (issue, value) => {
     case 'union':
       return union(issue);
     case 'pattern':
-      return expected === `matched by ${String(rule)}` ? badFormat : undefined;
+      return expected === `matched by ${textOf(rule)}` ? badFormat : undefined;
     case 'divisor':
       return multipleOf(rule);
     default:

@@ -111,3 +111,8 @@ export function multipleOf(divisor: unknown): Finding | undefined {
   if (typeof divisor !== 'number' && typeof divisor !== 'bigint') return undefined;
   return { noun: `a multiple of ${divisor}` };
 }
+
+/** What a library says in words. Anything else it may put there says nothing, and may not even be made into a text. */
+export function textOf(said: unknown): string {
+  return typeof said === 'string' || typeof said === 'number' || typeof said === 'bigint' ? String(said) : '';
+}

@@ -11,6 +11,7 @@ import {
   nouns,
   type Reader,
   required,
+  textOf,
   type VendorIssue,
 } from './finding.js';
 import { brokenJsonField } from './json-field.js';
@@ -54,7 +55,7 @@ const checks: Readonly<Record<string, Finding>> = {
 
 export const readValibot: Reader = (issue, value) => {
   if (!isOwnSentence(issue)) return undefined;
-  const type = String(issue['type']);
+  const type = textOf(issue['type']);
   if (issue['kind'] === 'schema') return ofSchema(issue, type);
   if (namesTheKey(issue)) return badName;
   return type === 'parse_json' ? brokenJsonField(value) : (checks[type] ?? ofLimit(issue, type));
@@ -62,7 +63,7 @@ export const readValibot: Reader = (issue, value) => {
 
 /** The default English sentence. Anything else was written by the schema's author, or is of another language. */
 function isOwnSentence({ message, expected, received }: VendorIssue): boolean {
-  const end = `eceived ${String(received)}`;
+  const end = `eceived ${textOf(received)}`;
   const start = typeof expected === 'string' ? `: Expected ${expected} but r` : ': R';
   return message.startsWith('Invalid ') && message.endsWith(start + end);
 }
@@ -72,7 +73,7 @@ function namesTheKey({ path }: VendorIssue): boolean {
 }
 
 function ofSchema(issue: VendorIssue, type: string): Finding | undefined {
-  const expected = String(issue['expected']);
+  const expected = textOf(issue['expected']);
   if (expected === 'never') return notAllowed;
   if (issue['received'] === 'undefined') return required;
   if (namesTheKey(issue)) return badName;

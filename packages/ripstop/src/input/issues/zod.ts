@@ -12,6 +12,7 @@ import {
   oneOf,
   type Reader,
   required,
+  textOf,
   type VendorIssue,
 } from './finding.js';
 
@@ -53,14 +54,14 @@ export const readZod: Reader = (issue) => {
   if (!ownSentence.test(issue.message)) return undefined;
   switch (issue['code']) {
     case 'invalid_type':
-      return issue.message.endsWith('received undefined') ? required : types[String(issue['expected'])];
+      return issue.message.endsWith('received undefined') ? required : types[textOf(issue['expected'])];
     case 'too_small':
     case 'too_big':
       return tooSmallOrBig(issue);
     case 'not_multiple_of':
       return multipleOf(issue['divisor']);
     case 'invalid_format':
-      return toldByZod.has(issue['format']) ? undefined : (formats[String(issue['format'])] ?? badFormat);
+      return toldByZod.has(issue['format']) ? undefined : (formats[textOf(issue['format'])] ?? badFormat);
     case 'invalid_value':
       return Array.isArray(issue['values']) ? oneOf(issue['values']) : undefined;
     case 'invalid_union':
