@@ -166,6 +166,18 @@ test.each(['received', 'expected', 'type', 'rule'])('%s may be what cannot be ma
   }
 });
 
+test.each(['valueOf', 'toString', '__proto__', 'constructor'])('a type of the name %s is no entry of ours', (name) => {
+  for (const known of [
+    { kind: 'schema' },
+    { kind: 'validation' },
+    { code: 'invalid_type' },
+    { problem: `must be ${name}` },
+  ]) {
+    const issue = { message: `must be ${name}`, type: name, expected: name, format: name, ...known };
+    expect(fieldErrors([issue], '')).toHaveLength(1);
+  }
+});
+
 test('whatever a library reports, it can be told', () => {
   const messages = fc.constantFrom(
     'Too small: expected x',

@@ -3,6 +3,7 @@ import {
   anyOf,
   badFormat,
   bound,
+  entryOf,
   type Finding,
   lengthBound,
   multipleOf,
@@ -61,7 +62,7 @@ function ofWords(expected: unknown): Finding | undefined {
   if (typeof expected !== 'string') return undefined;
   const parts = expected.split(/, | or /).map((part): Finding | undefined => {
     return (
-      expectations[part] ??
+      entryOf(expectations, part) ??
       (/^(?:"[^"]*"|-?\d+(?:\.\d+)?|true|false|null)$/.test(part) ? { options: [part] } : undefined)
     );
   });

@@ -116,3 +116,8 @@ export function multipleOf(divisor: unknown): Finding | undefined {
 export function textOf(said: unknown): string {
   return typeof said === 'string' || typeof said === 'number' || typeof said === 'bigint' ? String(said) : '';
 }
+
+/** What stands in a table under a name that somebody else has chosen, `valueOf` say. */
+export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}

@@ -4,6 +4,7 @@ import {
   badFormat,
   badName,
   bound,
+  entryOf,
   type Finding,
   lengthBound,
   multipleOf,
@@ -58,7 +59,7 @@ export const readValibot: Reader = (issue, value) => {
   const type = textOf(issue['type']);
   if (issue['kind'] === 'schema') return ofSchema(issue, type);
   if (namesTheKey(issue)) return badName;
-  return type === 'parse_json' ? brokenJsonField(value) : (checks[type] ?? ofLimit(issue, type));
+  return type === 'parse_json' ? brokenJsonField(value) : (entryOf(checks, type) ?? ofLimit(issue, type));
 };
 
 /** The default English sentence. Anything else was written by the schema's author, or is of another language. */
@@ -78,7 +79,7 @@ function ofSchema(issue: VendorIssue, type: string): Finding | undefined {
   if (issue['received'] === 'undefined') return required;
   if (namesTheKey(issue)) return badName;
   if (type === 'union') return union(issue);
-  return types[expected] ?? choice(expected);
+  return entryOf(types, expected) ?? choice(expected);
 }
 
 function union({ issues }: VendorIssue): Finding | undefined {

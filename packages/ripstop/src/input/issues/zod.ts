@@ -4,6 +4,7 @@ import {
   badFormat,
   badName,
   bound,
+  entryOf,
   type Finding,
   lengthBound,
   multipleOf,
@@ -54,14 +55,14 @@ export const readZod: Reader = (issue) => {
   if (!ownSentence.test(issue.message)) return undefined;
   switch (issue['code']) {
     case 'invalid_type':
-      return issue.message.endsWith('received undefined') ? required : types[textOf(issue['expected'])];
+      return issue.message.endsWith('received undefined') ? required : entryOf(types, textOf(issue['expected']));
     case 'too_small':
     case 'too_big':
       return tooSmallOrBig(issue);
     case 'not_multiple_of':
       return multipleOf(issue['divisor']);
     case 'invalid_format':
-      return toldByZod.has(issue['format']) ? undefined : (formats[textOf(issue['format'])] ?? badFormat);
+      return toldByZod.has(issue['format']) ? undefined : (entryOf(formats, textOf(issue['format'])) ?? badFormat);
     case 'invalid_value':
       return Array.isArray(issue['values']) ? oneOf(issue['values']) : undefined;
     case 'invalid_union':
