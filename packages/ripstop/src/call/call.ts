@@ -74,14 +74,14 @@ interface News {
  */
 export class CallScope implements CallContext {
   declare protected readonly parent: CallScope | undefined;
-  /** The mark of the retry that repeats what runs in this context. */
-  declare retrying: object | undefined;
+  /** Does a retry repeat what runs in this context? */
+  declare retrying: boolean;
   declare private news: News | undefined;
   declare private released: boolean;
 
   constructor(parent: CallScope | undefined) {
     this.parent = parent;
-    this.retrying = undefined;
+    this.retrying = false;
     this.news = undefined;
     this.released = false;
   }
@@ -127,7 +127,7 @@ export class CallScope implements CallContext {
 
   /** Does a retry, here or above, repeat all that runs here (RT10)? */
   get retried(): boolean {
-    return this.retrying !== undefined || this.parent?.retried === true;
+    return this.retrying || this.parent?.retried === true;
   }
 
   get signal(): AbortSignal {

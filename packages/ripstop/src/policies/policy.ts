@@ -82,13 +82,7 @@ function layered(name: string, runs: readonly PolicyRun[], runtime: Runtime): Po
     [layersOf]: runs,
     name,
     runtime,
-    run(next, context) {
-      const scope = context as CallScope;
-      const { retrying } = scope;
-      const outcome = link(runs, guarded(next))(scope);
-      // What is run in it afterwards is not inside this.
-      return scope.retrying === retrying ? outcome : outcome.finally(() => (scope.retrying = retrying));
-    },
+    run: (next, context) => link(runs, guarded(next))(context),
     execute<T>(fn: Call<T>, options?: ExecuteOptions): Promise<T> {
       if (options !== undefined) return startWith(options, chain as Next<T>, fn, runtime);
       return start(chain as Next<T>, fn, new RootScope(runtime));

@@ -111,6 +111,12 @@ describe('a retry beside another', () => {
     expect(asked).toBe(4);
   });
 
+  test('RT10: nor is what a call began that has succeeded meanwhile', async () => {
+    let kept: CallContext | undefined;
+    await outer.execute((context) => (kept = context));
+    expect(await calls((work) => inner.execute(work, { context: kept }))).toBe(4);
+  });
+
   test('RT10: nor is one in the context of a call that has failed meanwhile', async () => {
     let kept: CallContext | undefined;
     const failed = outer.execute((context) => ((kept = context), down())).catch((error: unknown) => error);

@@ -7,7 +7,7 @@ import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { discard } from '../call/stream.js';
 import type { AttemptReport, StopReason } from '../errors/model-error.js';
 import { remember } from './parts/attempt-history.js';
-import { isFollowed, isRetried, runAttempt } from './parts/attempt-storage.js';
+import { isRetried, runAttempt } from './parts/attempt-storage.js';
 import { type BackoffOptions, backoffDefaults, createBackoff } from './parts/backoff.js';
 import { creditSuccess, type RetryBudget } from './parts/retry-budget.js';
 import { isSpent } from './parts/spent-input.js';
@@ -153,37 +153,27 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
     return budget === undefined ? result : creditSuccess(result, budget);
   }
 
-  /** A success of the first attempt passes through; only these have something to do with it. */
-  const looksAtResults = whenResult !== undefined || budget !== undefined;
-  /** Told apart from other retries, this one may be run again in a context that it has marked. */
-  const mark = {};
-
   return policy(
     'retry',
     <T>(next: Next<T>, context: CallContext) => {
       let scope = context as CallScope;
-      if (scope.retrying !== mark && nested === 'once' && isRetried(scope)) return next(scope);
+      if (nested === 'once' && isRetried(scope)) return next(scope);
       // Each of two retries in one pipeline has a scope of its own to mark.
-      if (scope.retrying !== undefined) scope = abortable(scope);
-      if (attempts > 1) scope.retrying = mark;
+      if (scope.retrying) scope = abortable(scope);
+      scope.retrying = attempts > 1;
       const startedAt = now();
       const recovered = (error: unknown): Promise<T> => {
-        return recover(next, scope, error, startedAt).finally(() => (scope.retrying = undefined));
+        return recover(next, scope, error, startedAt).finally(() => (scope.retrying = false));
       };
-      const outcome = runAttempt(next, scope);
-      return looksAtResults || isFollowed() ? looked(outcome, scope, recovered) : outcome.catch(recovered);
+      return runAttempt(next, scope).then((result) => {
+        const outcome = judged(result, scope);
+        if (outcome instanceof SentBack) return recovered(outcome);
+        scope.retrying = false;
+        return outcome;
+      }, recovered);
     },
     runtime,
   );
-
-  function looked<T>(outcome: Promise<T>, scope: CallScope, recovered: (error: unknown) => Promise<T>): Promise<T> {
-    return outcome.then((result) => {
-      const verdict = judged(result, scope);
-      if (verdict instanceof SentBack) return recovered(verdict);
-      scope.retrying = undefined;
-      return verdict;
-    }, recovered);
-  }
 }
 
 /** What is known when a wait begins. */

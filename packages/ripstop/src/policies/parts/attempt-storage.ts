@@ -20,11 +20,6 @@ export function detectNestedRetries(): () => void {
   };
 }
 
-/** Are attempts known beyond their first await? */
-export function isFollowed(): boolean {
-  return storage !== undefined;
-}
-
 /** Is this a part of an attempt that a retry repeats, by its own context or by where it is called from? */
 export function isRetried(context: CallScope): boolean {
   return (
