@@ -1,12 +1,11 @@
 /** `npm run bench -- gateway`: the gateway beside a bare node:http pass-through, before the same upstream. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
+import { start } from './parts/children.mjs';
 import { median } from './parts/measure.mjs';
 
 const connections = 50;
@@ -17,33 +16,23 @@ const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 export async function run() {
   const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
   const children = [];
-  const start = async (script, args, portIn) => {
-    const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    children.push(child);
-    for await (const line of createInterface({ input: child.stdout })) {
-      const port = portIn.exec(line)?.[1];
-      if (port === undefined) continue;
-      child.stdout.resume();
-      return `http://127.0.0.1:${port}`;
-    }
-    throw new Error(`${script} ended before it said its port`);
-  };
   try {
-    const upstream = await start(here('./parts/upstream.mjs'), [], /^(\d+)$/);
+    const upstream = await start(children, here('./parts/upstream.mjs'), [], /^(\d+)$/);
     const config = path.join(folder, 'ripstop.yaml');
     writeFileSync(
       config,
-      `server: { port: 0 }\nupstreams: { main: { url: "${upstream}/v1", model: bench } }\nmodels: { default: [main] }\n`,
+      `server: { port: 0 }\nupstreams: { main: { url: "${upstream.url}/v1", model: bench } }\nmodels: { default: [main] }\n`,
     );
-    const bare = await start(here('./parts/pass-through.mjs'), [`${upstream}/v1`], /^(\d+)$/);
+    const bare = await start(children, here('./parts/pass-through.mjs'), [`${upstream.url}/v1`], /^(\d+)$/);
     const gateway = await start(
+      children,
       here('../packages/gateway/bin/ripstop.js'),
       ['serve', '--config', config, '--log-level', 'warn'],
       /answers at http:\/\/127\.0\.0\.1:(\d+)/,
     );
     return {
       suite: 'gateway',
-      rows: await compare({ 'bare pass-through': bare, ripstop: gateway }),
+      rows: await compare({ 'bare pass-through': bare.url, ripstop: gateway.url }),
       notes: [`${connections} connections, ${rounds} rounds of ${secondsPerRound} s, medians`],
     };
   } finally {

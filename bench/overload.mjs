@@ -2,15 +2,14 @@
  * `npm run bench -- overload`: ten times as many callers as the gateway takes at a time, before an upstream of 200 ms.
  * What the refused and the admitted wait, whether anybody hangs, and how soon it is over.
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
+import { start } from './parts/children.mjs';
 import { median } from './parts/measure.mjs';
 
 const upstreamMs = 200;
@@ -27,19 +26,8 @@ const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 export async function run() {
   const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
   const children = [];
-  const start = async (script, args, portIn) => {
-    const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    children.push(child);
-    for await (const line of createInterface({ input: child.stdout })) {
-      const port = portIn.exec(line)?.[1];
-      if (port === undefined) continue;
-      child.stdout.resume();
-      return { url: `http://127.0.0.1:${port}`, pid: child.pid };
-    }
-    throw new Error(`${script} ended before it said its port`);
-  };
   try {
-    const upstream = await start(here('./parts/upstream.mjs'), [String(upstreamMs)], /^(\d+)$/);
+    const upstream = await start(children, here('./parts/upstream.mjs'), [String(upstreamMs)], /^(\d+)$/);
     const config = path.join(folder, 'ripstop.yaml');
     writeFileSync(
       config,
@@ -51,6 +39,7 @@ export async function run() {
       ].join('\n'),
     );
     const gateway = await start(
+      children,
       here('../packages/gateway/bin/ripstop.js'),
       ['serve', '--config', config],
       /answers at http:\/\/127\.0\.0\.1:(\d+)/,
