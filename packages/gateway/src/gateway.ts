@@ -9,6 +9,7 @@ import { authenticator, callerOf } from './authentication.js';
 import { createChains } from './chains/chains.js';
 import type { Config } from './config/schema.js';
 import { logEventsBehind } from './event-log.js';
+import { observe } from './observation/observation.js';
 import { addAdaptiveGenerate } from './routes/adaptive-generate.js';
 import { addChatCompletions } from './routes/chat-completions.js';
 import { addCompletions } from './routes/completions.js';
@@ -79,6 +80,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
   addCompletions(chute, chains, runtime);
   addEmbeddings(chute, chains);
   addImageGenerations(chute, chains, runtime);
+  const observation = observe({ config, chute, chains, gate, degradation, standing, logger, runtime });
 
   let server: NodeServer | undefined;
   let closing: Promise<void> | undefined;
@@ -87,6 +89,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
     standing.draining = true;
     await server?.close({ drainMs: settings.drain });
     await chute.stop();
+    await observation.close();
     await Promise.allSettled([...upstreams.values()].map((upstream) => upstream.close()));
     endEventLog();
   }

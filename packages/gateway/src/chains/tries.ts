@@ -96,11 +96,15 @@ export class Tries {
     try {
       const answer = await next();
       this.breakers.heard(target.name, 'answer');
+      scope.emit({ type: 'attempt.finished', model: target.name, ms: clock.now() - startedAt });
       return answer;
     } catch (error) {
+      const ms = clock.now() - startedAt;
+      const errorType = ModelError.isInstance(error) ? error.errorType : 'internal_error';
+      scope.emit({ type: 'attempt.finished', model: target.name, ms, errorType });
       if (typeof error === 'object' && error !== null) {
         const totalMs = scope.deadline - request.startedAt;
-        this.failed.set(error, { request, target, ms: clock.now() - startedAt, totalMs });
+        this.failed.set(error, { request, target, ms, totalMs });
         if (this.isKnown(error, request, target)) this.breakers.acquit(error);
         if (isSilence(error)) this.breakers.heard(target.name, 'silence');
         if (isRefusal(error)) this.breakers.bench(target.name);

@@ -1,22 +1,9 @@
 import { z } from 'zod';
-import { parseDuration, parseSize } from './units.js';
+import { observation } from './observation-schema.js';
+import { count, duration, size } from './schema-units.js';
 
 /** Keys that the design names and a later version will read. Refused until then, so that nobody relies on them. */
-export const laterKeys: readonly string[] = ['journal', 'alerts', 'shared', 'telemetry', 'observation'];
-
-function withUnit(parse: (text: string) => number | undefined, message: string): z.ZodType<number, string> {
-  return z.string({ error: message }).transform((text, context) => {
-    const value = parse(text);
-    if (value !== undefined && value > 0) return value;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-}
-
-const duration = withUnit(parseDuration, 'must be a duration with its unit, such as 500ms, 2s, 5m or 1h');
-const size = withUnit(parseSize, 'must be a size with its unit, such as 512kb, 10mb or 1gb');
-
-const count = z.number().int().min(1);
+export const laterKeys: readonly string[] = ['journal', 'alerts', 'shared', 'telemetry'];
 
 const port = z
   .union([
@@ -176,6 +163,7 @@ export const configSchema = z.strictObject({
   /** What callers may ask for a picture. */
   images: z.record(z.string().min(1).max(128), imageModel).default({}),
   load: load.prefault({}),
+  observation: observation.prefault({}),
 });
 
 export type Config = z.output<typeof configSchema>;
@@ -205,4 +193,6 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   'images.*.breaker': ['consecutive', 'cooldown'],
   load: Object.keys(load.shape),
   'load.*': ['reduced', 'minimal', 'requests', 'per'],
+  observation: Object.keys(observation.shape),
+  'observation.*': ['recent', 'baseline', 'minCount', 'multiplier', 'interval', 'timeout'],
 };

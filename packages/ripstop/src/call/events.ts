@@ -36,7 +36,30 @@ export type CallEvent =
   | { readonly type: 'fallback.used'; readonly outcome: string; readonly errorType: ErrorType }
   | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
   | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }
-  | { readonly type: 'model.answered'; readonly model: string; readonly ms: number; readonly wasFallback: boolean }
+  | {
+      /** At the end of the answer. */
+      readonly type: 'model.answered';
+      readonly model: string;
+      readonly ms: number;
+      readonly wasFallback: boolean;
+      readonly streamed: boolean;
+      /** Of a stream that was not resumed, when its first content came. */
+      readonly firstContentMs?: number | undefined;
+      /** Tokens of the whole answer, as far as models counted them. */
+      readonly inputTokens?: number | undefined;
+      readonly outputTokens?: number | undefined;
+    }
+  | {
+      /** One try at a model: its answer has begun, or it has failed. */
+      readonly type: 'attempt.finished';
+      readonly model: string;
+      readonly ms: number;
+      readonly errorType?: ErrorType | undefined;
+    }
+  /** All models behind one name are out, and: one of them is back. */
+  | { readonly type: 'chain.down'; readonly name: string }
+  | { readonly type: 'chain.recovered'; readonly name: string; readonly downMs: number }
+  | { readonly type: 'probe.finished'; readonly model: string; readonly healthy: boolean; readonly ms: number }
   | {
       readonly type: 'stream.resumed';
       readonly model: string;
@@ -64,6 +87,51 @@ export type CallEvent =
       readonly source: string;
       readonly error: unknown;
     }
+  | {
+      readonly type: 'request.finished';
+      readonly method: string;
+      /** As it was declared; undefined where no cord has that path. */
+      readonly route: string | undefined;
+      readonly status: number;
+      readonly ms: number;
+      readonly streamed: boolean;
+      readonly errorType: ErrorType | undefined;
+      /** What the handler noted (`reply.notes`): which model answered, for example. */
+      readonly notes: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly type: 'health.changed';
+      readonly check: string;
+      readonly critical: boolean;
+      readonly status: HealthStatus;
+      readonly previous: HealthStatus;
+    }
+  | {
+      readonly type: 'health.overall_changed';
+      readonly status: OverallStatus;
+      readonly previous: OverallStatus;
+      readonly criticalFailures: readonly string[];
+    }
+  | (Spike & { readonly type: 'spike.started' })
+  | (Spike & { readonly type: 'spike.ended'; readonly ms: number })
+  | {
+      readonly type: 'incident.opened';
+      readonly id: string;
+      /** What is out: a model's name. */
+      readonly subject: string;
+      readonly errorType: ErrorType | undefined;
+    }
+  | {
+      readonly type: 'incident.closed';
+      readonly id: string;
+      readonly subject: string;
+      /** From the first failure to the recovery. */
+      readonly ms: number;
+      readonly failures: number;
+    }
+  | { readonly type: 'alert.delivered'; readonly sink: string; readonly alert: string; readonly status: AlertStatus }
+  | { readonly type: 'alert.failed'; readonly sink: string; readonly alert: string; readonly reason: string }
+  | { readonly type: 'alert.dropped'; readonly sink: string; readonly alert: string; readonly reason: string }
   | { readonly type: 'engine.started'; readonly runtime: string; readonly pid: number; readonly ms: number }
   | { readonly type: 'engine.stopped'; readonly reason: string; readonly restartMs: number }
   | (HandledError & { readonly type: 'error.handled'; readonly severity: 'debug' | 'info' | 'warn' | 'error' })
@@ -81,6 +149,24 @@ export interface HandledError {
   readonly operation: string;
   /** What was known of the request: plain JSON, redacted. */
   readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** `timeout`: the check did not answer in time; `error`: it threw. */
+export type HealthStatus = 'unknown' | 'healthy' | 'unhealthy' | 'error' | 'timeout';
+
+/** `degraded`: a check fails that is not critical. */
+export type OverallStatus = 'healthy' | 'degraded' | 'critical';
+
+export type AlertStatus = 'firing' | 'resolved';
+
+/** What is out of the ordinary, measured against what came before. */
+export interface Spike {
+  readonly kind: 'errors' | 'latency' | 'throughput';
+  /** The type of the errors; of latency and throughput, the operation. */
+  readonly subject: string;
+  /** Errors and calls a minute; of latency, milliseconds. */
+  readonly recent: number;
+  readonly baseline: number;
 }
 
 /** An event with the call that it belongs to. `at` is the monotonic time of the runtime's clock, in milliseconds. */

@@ -13,7 +13,7 @@ export interface StreamWatcher {
   /** Runs each step of the stream: in the surroundings that it was made in, say. Default: as its reader does. */
   readonly step?: <T>(advance: () => T) => T;
   /** Called for every item, before its reader gets it. */
-  item?(): void;
+  item?(item: unknown): void;
   /** Called once, at the end. */
   ended(end: StreamEnd): void;
 }
@@ -113,7 +113,7 @@ function watchIterator(
     try {
       const result = await orAbort(() => inPlace(advance), watcher.attempt);
       if (result.done) ended({ kind: 'completed' });
-      else watcher.item?.();
+      else watcher.item?.(result.value);
       return result;
     } catch (error) {
       ended({ kind: 'failed', error });
@@ -155,7 +155,7 @@ function watchWebStream(
             ended({ kind: 'completed' });
             controller.close();
           } else {
-            watcher.item?.();
+            watcher.item?.(value);
             controller.enqueue(value);
           }
         } catch (error) {

@@ -1,14 +1,13 @@
 import { abortable } from '../call/attempt.js';
 import type { CallContext } from '../call/call.js';
 import { assertNotNegative, assertOneOf, badOption, type Defaults, withDefaults } from '../call/options.js';
-import { createContext, type RootScope } from '../call/root-scope.js';
+import { createContext } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
-import { watchStream } from '../call/stream.js';
-import type { AttemptReport, ModelError } from '../errors/model-error.js';
+import type { AttemptReport } from '../errors/model-error.js';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../policies/circuit-breaker.js';
 import type { Policy } from '../policies/policy.js';
+import { answered, type FallbackStream, resumed, unresumed, usedBy } from './chain-answer.js';
 import { type Answer, type Ask, type Member, walk } from './fallback-walk.js';
-import { modelFailure } from './model-failure.js';
 import { asGeneration, openStream } from './open-stream.js';
 import { type ResumeWork, ResumingStream } from './resume.js';
 import type { BilledAttempt } from './resume-part.js';
@@ -77,18 +76,6 @@ export interface FallbackResult {
   readonly raw?: Readonly<Record<string, unknown>>;
   /** What failed before. */
   readonly attempts: readonly AttemptReport[];
-}
-
-/** A stream whose first content has arrived. It must be read to its end, left, or aborted. */
-export interface FallbackStream {
-  /** Who speaks now: a stream that is resumed changes models. */
-  readonly model_used: string;
-  readonly was_fallback: boolean;
-  /** What has failed so far. */
-  readonly attempts: readonly AttemptReport[];
-  /** Of a resumed stream, what each model's part has cost; complete at its end. The last delta's usage is the sum. */
-  readonly billed: readonly BilledAttempt[];
-  readonly stream: AsyncIterable<Delta>;
 }
 
 /** A model of the chain, as it stands. */
@@ -181,8 +168,9 @@ export function modelFallbackChain(
         const generate: Ask<TextResult> = async (model, attempt) =>
           model.generate(input, optionsFor(callOptions, attempt));
         const answer = await ask(generate, scope);
-        answered(answer, scope);
-        return resultOf(answer);
+        const result = resultOf(answer);
+        answered(answer, scope, { streamed: false, usage: result.usage });
+        return result;
       } finally {
         scope.release();
       }
@@ -214,42 +202,6 @@ export function modelFallbackChain(
   return chain;
 }
 
-/** A stream whose failure is its reader's. */
-function unresumed(answer: Answer<AsyncIterable<Delta>>, scope: RootScope): FallbackStream {
-  const stream = watchStream(answer.value, {
-    ended(end) {
-      scope.release();
-      if (end.kind === 'completed') answered(answer, scope);
-      else if (end.kind === 'failed' && !scope.aborted) failedLate(answer, modelFailure(end.error), scope);
-    },
-  });
-  return { ...usedBy(answer), billed: [], stream };
-}
-
-/** A stream that tells of its failures itself. */
-function resumed(answer: Answer<AsyncIterable<Delta>>, work: ResumeWork, scope: RootScope): FallbackStream {
-  const resuming = new ResumingStream(answer, work);
-  const stream = watchStream(resuming, {
-    ended(end) {
-      scope.release();
-      if (end.kind === 'completed') answered(resuming.current, scope);
-    },
-  });
-  return {
-    get model_used() {
-      return resuming.current.member.name;
-    },
-    get was_fallback() {
-      return resuming.current.member.isFallback;
-    },
-    get billed() {
-      return resuming.billed;
-    },
-    attempts: resuming.attempts,
-    stream,
-  };
-}
-
 function assertUnique(name: string, members: readonly Member[]): void {
   if (members.some((other) => other.name === name)) throw badOption('name', 'must be new to the chain', name);
 }
@@ -257,13 +209,6 @@ function assertUnique(name: string, members: readonly Member[]): void {
 function optionsFor(callOptions: ChainCallOptions, attempt: CallContext): GenerateOptions {
   const { deadlineMs: _deadlineMs, context: _context, ...options } = callOptions;
   return { ...options, signal: attempt.signal, correlationId: attempt.correlationId };
-}
-
-function usedBy({
-  member,
-  attempts,
-}: Answer<unknown>): Pick<FallbackStream, 'model_used' | 'was_fallback' | 'attempts'> {
-  return { model_used: member.name, was_fallback: member.isFallback, attempts };
 }
 
 function resultOf(answer: Answer<TextResult>): FallbackResult {
@@ -275,14 +220,4 @@ function resultOf(answer: Answer<TextResult>): FallbackResult {
     ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
     ...(raw === undefined ? {} : { raw }),
   };
-}
-
-function answered({ member, startedAt }: Pick<Answer<unknown>, 'member' | 'startedAt'>, scope: CallContext): void {
-  const ms = scope.runtime.clock.now() - startedAt;
-  scope.emit({ type: 'model.answered', model: member.name, ms, wasFallback: member.isFallback });
-}
-
-function failedLate({ member, startedAt }: Answer<unknown>, { errorType }: ModelError, scope: CallContext): void {
-  const ms = scope.runtime.clock.now() - startedAt;
-  scope.emit({ type: 'model.failed', model: member.name, errorType, ms });
 }

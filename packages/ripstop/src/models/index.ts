@@ -9,13 +9,13 @@ export {
   type ServerSentEvent,
 } from './event-stream.js';
 export { type ChutesImagesOptions, chutesImages } from './chutes-images.js';
+export type { FallbackStream } from './chain-answer.js';
 export {
   type ChainCallOptions,
   type ChainModel,
   type ChainModelOptions,
   type FallbackChainOptions,
   type FallbackResult,
-  type FallbackStream,
   fallbackChainDefaults,
   type ModelFallbackChain,
   modelFallbackChain,

@@ -205,11 +205,11 @@ test('GW7: what happened is told as events, in order', async () => {
   await runtime.clock.advance(100);
   const { answer } = await reading;
   const told = events.map(({ at: _at, correlationId: _id, attempt: _attempt, ...event }) => event);
-  expect(told).toEqual([
+  expect(told).toMatchObject([
     { type: 'model.failed', model: 'a', errorType: 'stream_interrupted', ms: 100 },
     { type: 'stream.prefill_refused', model: 'b', errorType: 'invalid_input' },
     { type: 'stream.resumed', model: 'b', previous: 'a', way: 'restart', sentLength: 8 },
-    { type: 'model.answered', model: 'b', ms: 0, wasFallback: true },
+    { type: 'model.answered', model: 'b', ms: 0, wasFallback: true, streamed: true },
   ]);
   expect(answer.attempts).toEqual([{ model: 'a', errorType: 'stream_interrupted', ms: 100 }]);
 });

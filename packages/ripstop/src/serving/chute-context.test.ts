@@ -172,7 +172,10 @@ test('R84: the id of a request goes along to the upstream and to every event, wi
     });
     expect((await chute.request('/generate', post('req-1'))).status).toBe(200);
     expect(upstream.requests[0]?.headers['x-correlation-id']).toBe('req-1');
-    expect(events).toMatchObject([{ type: 'retry.stopped', correlationId: 'req-1' }]);
+    expect(events).toMatchObject([
+      { type: 'retry.stopped', correlationId: 'req-1' },
+      { type: 'request.finished', correlationId: 'req-1', route: '/generate', status: 200 },
+    ]);
   } finally {
     await upstream.close();
   }

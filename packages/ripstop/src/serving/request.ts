@@ -264,16 +264,20 @@ class RequestRun {
 
   private summarise(status: number, kind: 'whole' | 'stream', errorType?: ErrorType): void {
     const { onRequest } = this.settings;
-    if (onRequest === undefined || this.summarised) return;
+    const { events, clock } = this.runtime;
+    if (this.summarised || (onRequest === undefined && !events.observed)) return;
     this.summarised = true;
-    const { correlationId, route, runtime } = this;
+    const { correlationId, route } = this;
     const { method } = this.request;
     const { notes } = this.reply;
     const streamed = kind === 'stream';
+    const facts = { correlationId, method, route, status, ms: this.elapsed(), streamed, errorType, notes };
+    const at = clock.now();
+    events.emit({ type: 'request.finished', ...facts, at });
     try {
-      onRequest({ correlationId, method, route, status, ms: this.elapsed(), streamed, errorType, notes });
+      onRequest?.(facts);
     } catch (error) {
-      runtime.events.emit({ type: 'listener.failed', error, at: runtime.clock.now() });
+      events.emit({ type: 'listener.failed', error, at });
     }
   }
 }

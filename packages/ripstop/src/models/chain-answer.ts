@@ -1,0 +1,111 @@
+/** What comes of asking a chain: who answered, its stream, and what is told of it at its end. */
+import type { CallContext } from '../call/call.js';
+import type { RootScope } from '../call/root-scope.js';
+import { watchStream } from '../call/stream.js';
+import type { AttemptReport, ModelError } from '../errors/model-error.js';
+import type { Answer } from './fallback-walk.js';
+import { modelFailure } from './model-failure.js';
+import { type ResumeWork, ResumingStream } from './resume.js';
+import type { BilledAttempt } from './resume-part.js';
+import type { Delta, Usage } from './text-model.js';
+
+/** A stream whose first content has arrived. It must be read to its end, left, or aborted. */
+export interface FallbackStream {
+  /** Who speaks now: a stream that is resumed changes models. */
+  readonly model_used: string;
+  readonly was_fallback: boolean;
+  /** What has failed so far. */
+  readonly attempts: readonly AttemptReport[];
+  /** Of a resumed stream, what each model's part has cost; complete at its end. The last delta's usage is the sum. */
+  readonly billed: readonly BilledAttempt[];
+  readonly stream: AsyncIterable<Delta>;
+}
+
+/** A stream whose failure is its reader's. */
+export function unresumed(answer: Answer<AsyncIterable<Delta>>, scope: RootScope): FallbackStream {
+  const facts = streamFacts(answer, scope);
+  const stream = watchStream(answer.value, {
+    item: (delta) => noteUsage(facts, delta),
+    ended(end) {
+      scope.release();
+      if (end.kind === 'completed') answered(answer, scope, facts);
+      else if (end.kind === 'failed' && !scope.aborted) failedLate(answer, modelFailure(end.error), scope);
+    },
+  });
+  return { ...usedBy(answer), billed: [], stream };
+}
+
+/** A stream that tells of its failures itself. */
+export function resumed(answer: Answer<AsyncIterable<Delta>>, work: ResumeWork, scope: RootScope): FallbackStream {
+  const facts = streamFacts(answer, scope);
+  const resuming = new ResumingStream(answer, work);
+  const stream = watchStream(resuming, {
+    item: (delta) => noteUsage(facts, delta),
+    ended(end) {
+      scope.release();
+      if (end.kind !== 'completed') return;
+      const { usage } = facts;
+      // How soon the first content came is another model's fact by then.
+      const own = resuming.current.member === answer.member ? facts : { streamed: true, usage };
+      answered(resuming.current, scope, own);
+    },
+  });
+  return {
+    get model_used() {
+      return resuming.current.member.name;
+    },
+    get was_fallback() {
+      return resuming.current.member.isFallback;
+    },
+    get billed() {
+      return resuming.billed;
+    },
+    attempts: resuming.attempts,
+    stream,
+  };
+}
+
+/** What is told of an answer at its end. */
+interface AnswerFacts {
+  readonly streamed: boolean;
+  readonly firstContentMs?: number;
+  usage: Usage | undefined;
+}
+
+/** Of a stream whose first content has just come. */
+function streamFacts({ startedAt }: Pick<Answer<unknown>, 'startedAt'>, { runtime }: CallContext): AnswerFacts {
+  return { streamed: true, firstContentMs: runtime.clock.now() - startedAt, usage: undefined };
+}
+
+function noteUsage(facts: AnswerFacts, item: unknown): void {
+  const { usage } = item as Delta;
+  if (usage !== undefined) facts.usage = usage;
+}
+
+export function usedBy({
+  member,
+  attempts,
+}: Answer<unknown>): Pick<FallbackStream, 'model_used' | 'was_fallback' | 'attempts'> {
+  return { model_used: member.name, was_fallback: member.isFallback, attempts };
+}
+
+export function answered(
+  { member, startedAt }: Pick<Answer<unknown>, 'member' | 'startedAt'>,
+  scope: CallContext,
+  { usage, ...facts }: AnswerFacts,
+): void {
+  scope.emit({
+    type: 'model.answered',
+    model: member.name,
+    ms: scope.runtime.clock.now() - startedAt,
+    wasFallback: member.isFallback,
+    ...facts,
+    inputTokens: usage?.inputTokens,
+    outputTokens: usage?.outputTokens,
+  });
+}
+
+function failedLate({ member, startedAt }: Answer<unknown>, { errorType }: ModelError, scope: CallContext): void {
+  const ms = scope.runtime.clock.now() - startedAt;
+  scope.emit({ type: 'model.failed', model: member.name, errorType, ms });
+}
