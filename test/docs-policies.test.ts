@@ -163,7 +163,7 @@ describe.each(pages)('docs/policies/$name.md', ({ name, defaults, options, event
 
   test('lists every event of the code and no other', () => {
     const listed = rows(section(page, 'Events')).map(([event = '']) => event.slice(1, -1));
-    const reported = [...readText(source('call/events.ts')).matchAll(/type: '([\w.]+)';\s+readonly/g)];
+    const reported = [...readText(source('call/events.ts')).matchAll(/readonly type: '([\w.]+)'/g)];
     const own = reported.map(([, event = '']) => event).filter((event) => event.startsWith(`${events}.`));
     expect(own.length > 0).toBe(events !== 'none');
     expect([...listed].sort()).toEqual([...own].sort());

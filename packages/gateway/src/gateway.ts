@@ -55,6 +55,8 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
       profile: settings.profile,
       errorHandler: createErrorHandler({ logger: onlyErrors(logger), profile: settings.profile }, runtime),
       bodyLimitBytes: settings.bodyLimit,
+      // Ids travel with the calls' own contexts here.
+      errorContext: 'none',
       onRequest: (summary) => logRequest(logger, summary),
     },
     runtime,

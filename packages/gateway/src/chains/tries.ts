@@ -1,12 +1,4 @@
-import {
-  type CircuitBreaker,
-  errorContext,
-  ModelOverloadedError,
-  pipeline,
-  type Policy,
-  type Runtime,
-  retry,
-} from 'ripstop';
+import { type CircuitBreaker, ModelOverloadedError, pipeline, type Policy, type Runtime, retry } from 'ripstop';
 import { ModelError } from 'ripstop/errors';
 import { type CallContext, policy } from 'ripstop/policies';
 import type { Breakers } from './breakers.js';
@@ -66,7 +58,10 @@ export class Tries {
     const when = (error: unknown, { attempt }: CallContext): boolean => this.mayRepeat(error, attempt);
     const budget = this.breakers.budget(target.name);
     const { attempts, limit, breaker } = target;
-    const again = retry({ attempts, baseDelayMs: 250, maxDelayMs: 5_000, budget, when }, this.runtime);
+    const again = retry(
+      { name: target.name, attempts, baseDelayMs: 250, maxDelayMs: 5_000, budget, when },
+      this.runtime,
+    );
     const tried = pipeline(again, limit, breaker);
     const aside = pipeline(limit, breaker);
     return policy(
@@ -80,10 +75,7 @@ export class Tries {
           throw notAsked('silent');
         }
         const work = (attempt: CallContext) => this.once(request, target, () => next(attempt), scope);
-        // Log lines of what happens here name the upstream. In a list, which nobody waits for or reads step by step: a
-        // stream goes on without a scope around each of its steps.
-        const [answer] = errorContext.operation(target.name, () => [tried.run(work, scope)] as const);
-        return answer;
+        return tried.run(work, scope);
       },
       this.runtime,
     );

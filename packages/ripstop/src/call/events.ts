@@ -4,9 +4,16 @@ import type { RejectionReason } from '../errors/rejections.js';
 
 /** Everything that is reported while a call runs. Metrics, logs and alerts are listeners to these, and nothing else. */
 export type CallEvent =
-  | { readonly type: 'retry.scheduled'; readonly delayMs: number; readonly errorType: ErrorType | undefined }
+  | {
+      readonly type: 'retry.scheduled';
+      /** What is called, where the retry was told. */
+      readonly name?: string | undefined;
+      readonly delayMs: number;
+      readonly errorType: ErrorType | undefined;
+    }
   | {
       readonly type: 'retry.stopped';
+      readonly name?: string | undefined;
       readonly stopReason: StopReason;
       readonly errorType: ErrorType | undefined;
       /** Why the last attempt was not made, where a policy of ours has refused it. */

@@ -33,6 +33,8 @@ export { retryBudget } from './parts/retry-budget.js';
  * Source: M. Brooker, Timeouts, retries, and backoff with jitter (Amazon Builders' Library, 2019).
  */
 export interface RetryOptions extends BackoffOptions {
+  /** What is called, for events and log lines. Default: the operation of the error context, if there is one. */
+  readonly name?: string | undefined;
   /** Calls in all, the first one included. Default: 4. */
   readonly attempts?: number | undefined;
   /** Narrows which errors are retried; it cannot widen it. Default: every retryable error. */
@@ -51,7 +53,10 @@ export interface RetryOptions extends BackoffOptions {
   readonly budget?: RetryBudget | undefined;
 }
 
-export const retryDefaults: Defaults<RetryOptions, Exclude<keyof RetryOptions, 'when' | 'whenResult' | 'budget'>> = {
+export const retryDefaults: Defaults<
+  RetryOptions,
+  Exclude<keyof RetryOptions, 'name' | 'when' | 'whenResult' | 'budget'>
+> = {
   attempts: 4,
   nested: 'once',
   ...backoffDefaults,
@@ -59,7 +64,7 @@ export const retryDefaults: Defaults<RetryOptions, Exclude<keyof RetryOptions, '
 
 /** @throws RangeError for a bad option. */
 export function retry(options: RetryOptions = {}, runtime: Runtime = systemRuntime): Policy {
-  const { attempts, when, whenResult, nested, budget, maxDelayMs } = withDefaults(retryDefaults, options);
+  const { name, attempts, when, whenResult, nested, budget, maxDelayMs } = withDefaults(retryDefaults, options);
   assertCount('attempts', attempts);
   assertOneOf('nested', nested, ['once', 'own']);
   const { clock, random } = runtime;
@@ -108,12 +113,12 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
       if (typeof decision === 'string') {
         const outcome = sentBack ? sentBack.result : error;
         reportCall(outcome, { attempts: history, stopReason: decision });
-        failed.emit({ type: 'retry.stopped', stopReason: decision, errorType, rejection: rejectionOf(error) });
+        failed.emit({ type: 'retry.stopped', name, stopReason: decision, errorType, rejection: rejectionOf(error) });
         if (sentBack) return outcome as T;
         throw outcome;
       }
       delayMs = decision;
-      failed.emit({ type: 'retry.scheduled', delayMs, errorType });
+      failed.emit({ type: 'retry.scheduled', name, delayMs, errorType });
       if (sentBack) discard(sentBack.result);
       await waitFor(delayMs, context, { error, history, payer });
       began = now();

@@ -95,6 +95,26 @@ test('R81 R84: the guard and the middlewares of a request run in its context too
   expect(errorContext.current()).toEqual({});
 });
 
+test('a chute without error contexts runs nothing in one, and its lines still name the request', async () => {
+  const { logger, lines } = recorder();
+  const seen: unknown[] = [];
+  const chute = createChute({ name: 'x', logger, errorContext: 'none', guard: () => look() }, virtualRuntime())
+    .use((_, next) => {
+      look();
+      return next();
+    })
+    .cord('generate', {}, () => {
+      look();
+      throw new InferenceTimeoutError(5_000);
+    });
+  function look(): void {
+    seen.push(errorContext.current());
+  }
+  await chute.request('/generate', post('a'));
+  expect(seen).toEqual([{}, {}, {}]);
+  expect(lines).toMatchObject([{ fields: { correlation_id: 'a', route: '/generate' } }]);
+});
+
 test('D44: a thousand requests at once, streams among them, each know their own context and no other', async () => {
   const { logger, lines } = recorder();
   const runtime = virtualRuntime({ seed: 11 });

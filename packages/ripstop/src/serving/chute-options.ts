@@ -34,6 +34,12 @@ export interface ChuteOptions<State extends object = object> extends BodyLimitOp
   readonly openApi?: 'none' | OpenApiOptions;
   /** `/livez`, `/readyz`, `/startupz` (open to all) and `/health` (under the chute's guard). Default: `served`. */
   readonly health?: 'none' | 'served';
+  /**
+   * `requests`: whatever runs in a request finds its id in `errorContext.current()`. That makes every promise of the
+   * process dearer (Node 20 and 22); a service that hands its context on by itself can do without: `none`.
+   * Default: `requests`.
+   */
+  readonly errorContext?: 'requests' | 'none';
   /** Called once per request, when its answer is ready; for a stream, when it has ended. */
   readonly onRequest?: (summary: RequestSummary) => void;
 }
@@ -47,4 +53,5 @@ export const chuteDefaults = {
   deadlineMs: Number.POSITIVE_INFINITY,
   openApi: {},
   health: 'served',
+  errorContext: 'requests',
 } as const satisfies Partial<ChuteOptions>;

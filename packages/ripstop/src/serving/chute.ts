@@ -1,4 +1,5 @@
 import { assertOneOf, assertPositive, withDefaults } from '../call/options.js';
+import { startErrorContext } from '../call/error-context.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { fetchHandler } from './adapters/fetch.js';
 import type { NodeServer } from './adapters/node-server.js';
@@ -49,6 +50,7 @@ export function createChute<State extends object = object>(
   assertPositive('heartbeatMs', settings.heartbeatMs);
   assertPositive('deadlineMs', settings.deadlineMs);
   assertOneOf('profile', settings.profile, ['http', 'chutes']);
+  assertOneOf('errorContext', settings.errorContext, ['requests', 'none']);
   // The builder's types follow what it is told; the object stays the same.
   return new Service<State>(settings, runtime) as unknown as Chute<State>;
 }
@@ -178,6 +180,7 @@ class Service<State extends object> {
       state,
       logger,
       guard,
+      inContext: settings.errorContext === 'none' ? (_, work) => work() : startErrorContext,
       errors: errorHandler,
       router: cords,
       middlewares,

@@ -1,7 +1,7 @@
 /** One request to one cord, from the guard to the handler's result. */
 import { isThenable } from '../call/thenable.js';
 import type { CallContext } from '../call/call.js';
-import { startErrorContext } from '../call/error-context.js';
+import type { startErrorContext } from '../call/error-context.js';
 import { isStream } from '../call/stream.js';
 import type { Cord, CordCall, Guard, GuardCall, Reply } from './cord.js';
 import { checkedOutput } from './cord-output.js';
@@ -14,6 +14,8 @@ import { readBody, readInput } from './read-input.js';
 export interface CordRunSettings {
   readonly state: object;
   readonly guard?: Guard | undefined;
+  /** Runs a part of a request in an error context of its own. */
+  readonly inContext: typeof startErrorContext;
   /** Nothing when requests may come in, a promise while they must wait; throws while none may. */
   readonly ready: () => Promise<void> | undefined;
 }
@@ -44,7 +46,8 @@ export async function runCord(
   if (starting !== undefined) await starting;
   const guard = cord.guard ?? settings.guard;
   if (guard !== undefined) {
-    const guarding = guarded(guard, { request, route: cord.route, correlationId, notes: reply.notes });
+    const asked = { request, route: cord.route, correlationId, notes: reply.notes };
+    const guarding = guarded(guard, asked, settings);
     if (guarding !== undefined) await guarding;
   }
   const body = readBody(request, cord, context.runtime.clock);
@@ -52,7 +55,7 @@ export async function runCord(
   const input = (isThenable(reading) ? await reading : reading) as never;
   const attempt = (context: CallContext): unknown => {
     const call = new HandlerCall(input, settings.state as never, context, about);
-    return startErrorContext({ correlationId, route: cord.route }, () => cord.handler(call));
+    return settings.inContext({ correlationId, route: cord.route }, () => cord.handler(call));
   };
   if (cord.layers !== undefined) return unpacked(about, await underLayers(cord.layers, cord, attempt, about, context));
   const answering = attempt(context);
@@ -62,9 +65,13 @@ export async function runCord(
 }
 
 /** Asks the guard, in the request's error context. */
-export function guarded(guard: Guard, call: GuardCall): ReturnType<Guard> {
+export function guarded(
+  guard: Guard,
+  call: GuardCall,
+  { inContext }: Pick<CordRunSettings, 'inContext'>,
+): ReturnType<Guard> {
   const { correlationId, route } = call;
-  return startErrorContext({ correlationId, route }, () => guard(call));
+  return inContext({ correlationId, route }, () => guard(call));
 }
 
 /** Policies see a stream when its first item is there, so that until then it can be retried or stood in for. */

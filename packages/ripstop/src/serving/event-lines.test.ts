@@ -54,6 +54,16 @@ describe('the lines of retry', () => {
     });
   });
 
+  test('R46: a retry that was told what it calls says that, whatever runs around it', async () => {
+    const runtime = virtualRuntime();
+    const lines = logOf(runtime);
+    const policy = retry({ name: 'gpt-x', attempts: 1 }, runtime);
+    await errorContext.operation('inference', () => ended(policy.execute(failing(new UpstreamUnavailableError()))));
+    expect(lines.map(told)).toEqual([
+      'warn Gave up on gpt-x after attempt 1 (attempts): The model service is unavailable',
+    ]);
+  });
+
   test('R47 D58: an error that is not retried, as an error of ours or as news of a caller’s mistake', async () => {
     const runtime = virtualRuntime();
     const lines = logOf(runtime);

@@ -101,13 +101,13 @@ type Texts = { readonly [Type in CallEvent['type']]?: (event: Extract<ReportedEv
 const texts: Texts = {
   'retry.scheduled': (event) => {
     const seconds = (event.delayMs / 1000).toFixed(2);
-    return `Attempt ${event.attempt ?? 1} failed for ${call()}: ${cause(event)}. Retrying in ${seconds} seconds...`;
+    return `Attempt ${event.attempt ?? 1} failed for ${called(event)}: ${cause(event)}. Retrying in ${seconds} seconds...`;
   },
   'retry.stopped': (event) => {
     const { stopReason, rejection = stopReason, attempt = 1 } = event;
     return rejection === 'not_retryable'
-      ? `Non-retryable error in ${call()}: ${cause(event)}`
-      : `Gave up on ${call()} after attempt ${attempt} (${rejection}): ${cause(event)}`;
+      ? `Non-retryable error in ${called(event)}: ${cause(event)}`
+      : `Gave up on ${called(event)} after attempt ${attempt} (${rejection}): ${cause(event)}`;
   },
   'breaker.half_opened': ({ name }) => `Circuit breaker for ${name} is now HALF_OPEN`,
   'breaker.closed': ({ name }) => `Circuit breaker for ${name} is now CLOSED`,
@@ -122,9 +122,9 @@ function textOf(event: ReportedEvent): string {
   return text === undefined ? event.type : text(event);
 }
 
-/** What is being called: events are told where they happen, so the operation around them is the one. */
-function call(): string {
-  return errorContext.current().operation ?? 'the call';
+/** What is being called. Events are told where they happen, so the operation around them is the one. */
+function called({ name }: { readonly name?: string | undefined }): string {
+  return name ?? errorContext.current().operation ?? 'the call';
 }
 
 function cause({ errorType }: { readonly errorType: ErrorType | undefined }): string {

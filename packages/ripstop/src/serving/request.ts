@@ -1,7 +1,6 @@
 /** One request through a chute: route, middlewares, guard, read, validate, handle, answer. */
 import { settleOrAbort } from '../call/abort.js';
 import { abortable } from '../call/attempt.js';
-import { startErrorContext } from '../call/error-context.js';
 import { createContext, type RootScope, wholeAttempt } from '../call/root-scope.js';
 import type { Runtime } from '../call/runtime.js';
 import { discardStream, isStream, type StreamEnd, watchStream } from '../call/stream.js';
@@ -138,7 +137,7 @@ class RequestRun {
         return log();
       },
     };
-    return startErrorContext({ correlationId, route }, () => {
+    return settings.inContext({ correlationId, route }, () => {
       return throughMiddlewares(settings.middlewares, call, () => this.routed(match, context));
     });
   }
@@ -151,7 +150,7 @@ class RequestRun {
     // Which paths there are is told to those who may come in.
     const { request, route, correlationId, reply } = this;
     const { guard } = this.settings;
-    if (guard !== undefined) await guarded(guard, { request, route, correlationId, notes: reply.notes });
+    if (guard !== undefined) await guarded(guard, { request, route, correlationId, notes: reply.notes }, this.settings);
     if (match.kind === 'unknown') throw new InvalidInputError('There is nothing at this path', { status: 404 });
     const allow = match.allowed.join(', ');
     reply.headers['allow'] = allow;
