@@ -2,24 +2,24 @@
 import { z } from 'zod';
 import { count, duration } from './schema-units.js';
 
-const spikes = z.strictObject({
-  /** What counts as now. */
-  recent: duration.prefault('60s'),
-  /** What now is measured against: the time before it. */
-  baseline: duration.prefault('1h'),
-  /** Fewer errors than this are no spike. */
-  minCount: count.default(5),
-  /** How many times the usual rate. */
-  multiplier: z.number().gt(1).default(3),
-});
+const spikes = z
+  .strictObject({
+    recent: duration.prefault('60s').describe('What counts as now.'),
+    baseline: duration.prefault('1h').describe('What now is measured against: the time before it.'),
+    minCount: count.default(5).describe('Fewer errors than this are no spike.'),
+    multiplier: z.number().gt(1).default(3).describe('How many times the usual rate is a spike.'),
+  })
+  .describe('When so many errors are news.');
 
-const health = z.strictObject({
-  /** How often checks run in the background. */
-  interval: duration.prefault('15s'),
-  /** How long one may take. */
-  timeout: duration.prefault('5s'),
-});
+const health = z
+  .strictObject({
+    interval: duration.prefault('15s').describe('How often checks run in the background.'),
+    timeout: duration.prefault('5s').describe('How long one may take.'),
+  })
+  .describe('The checks behind `/health`.');
 
-export const observation = z.strictObject({ spikes: spikes.prefault({}), health: health.prefault({}) });
+export const observation = z
+  .strictObject({ spikes: spikes.prefault({}), health: health.prefault({}) })
+  .describe('What the gateway notices of itself.');
 
 export type ObservationConfig = z.output<typeof observation>;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { observation } from './observation-schema.js';
 import { count, duration, size } from './schema-units.js';
+import { shaped } from './shaped.js';
+import { upstream, upstreamKeys } from './upstream-schema.js';
 
 /** Keys that the design names and a later version will read. Refused until then, so that nobody relies on them. */
 export const laterKeys: readonly string[] = ['journal', 'alerts', 'shared', 'telemetry'];
@@ -17,58 +19,32 @@ const port = z
 
 const notYet = z.literal(false, { error: 'is not in this version; leave it out or set it to false' });
 
-const server = z.strictObject({
-  host: z.string().min(1).default('127.0.0.1'),
-  port: port.default(8787),
-  /** The largest request body. */
-  bodyLimit: size.prefault('10mb'),
-  /** How errors choose their status: plain HTTP, or what the Chutes platform passes on. */
-  profile: z.enum(['http', 'chutes']).default('http'),
-  /** What callers authenticate with. None: anybody on this machine may call. */
-  keys: z.array(z.string().min(1)).default([]),
-  /** What operators authenticate with, for the pages that show the inside. */
-  adminKeys: z.array(z.string().min(1)).default([]),
-  /** How long requests that are under way may take to end when the gateway is told to stop. */
-  drain: duration.prefault('30s'),
-});
-
-const httpUpstream = z.strictObject({
-  /** The base of an OpenAI-compatible API, `/v1` included. */
-  url: z.url({ protocol: /^https?$/ }),
-  /** The upstream's own name of the model. */
-  model: z.string().min(1),
-  key: z.string().min(1).optional(),
-  headers: z.record(z.string(), z.string()).default({}),
-  /** Tokens that the model's window holds. Declared, so that a longer request can go to a larger one. */
-  contextLength: count.optional(),
-  /** Calls at a time. Without it the limit is found out: it is cut when the upstream says that it was too much. */
-  maxInFlight: count.optional(),
-  /** Does it go on from a last message of the assistant's? Then it is given the beginning of a stream that broke off. */
-  prefill: z
-    .literal([true, false, 'prefix', 'continue_final_message'], {
-      error: 'must be true, false, prefix or continue_final_message',
-    })
-    .default(false),
-  /** How it is asked for a picture: as OpenAI is, as servers of open models are, or as Chutes is. */
-  images: z.enum(['openai', 'diffusion', 'chutes']).default('openai'),
-});
-
-const embeddedUpstream = z.strictObject({
-  engine: z.literal('embedded', { error: 'must be embedded or gguf' }),
-  /** `auto` takes node-llama-cpp where it is installed, and the interpreter that ships with the gateway otherwise. */
-  runtime: z.enum(['auto', 'interpreter', 'llama.cpp']).default('auto'),
-  maxMemory: size.prefault('1gb'),
-  maxInFlight: count.optional(),
-});
-
-const ggufUpstream = z.strictObject({
-  engine: z.literal('gguf'),
-  /** A GGUF file of your own. Needs node-llama-cpp. */
-  file: z.string().min(1),
-  contextLength: count.optional(),
-  maxMemory: size.optional(),
-  maxInFlight: count.optional(),
-});
+const server = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1)
+      .default('127.0.0.1')
+      .describe('The address to listen on; any other than loopback needs `keys`.'),
+    port: port.default(8787).describe('0 takes any free port.'),
+    bodyLimit: size.prefault('10mb').describe('The largest request body; more is refused with 413.'),
+    profile: z
+      .enum(['http', 'chutes'])
+      .default('http')
+      .describe('How errors choose their status: plain HTTP, or what the Chutes platform passes on.'),
+    keys: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('What callers authenticate with. None: anybody on this machine may call.'),
+    adminKeys: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('What operators authenticate with, for the pages that show the inside; an admin key opens everything.'),
+    drain: duration
+      .prefault('30s')
+      .describe('How long requests that are under way may take to end when the gateway is told to stop.'),
+  })
+  .describe('Where the gateway listens, who may call, how it ends.');
 
 const timeoutDefaultsText = {
   connect: '2s',
@@ -78,78 +54,105 @@ const timeoutDefaultsText = {
   total: '120s',
 } as const;
 
-const timeouts = z.strictObject({
-  connect: duration.prefault(timeoutDefaultsText.connect),
-  headers: duration.prefault(timeoutDefaultsText.headers),
-  firstContent: duration.prefault(timeoutDefaultsText.firstContent),
-  gap: duration.prefault(timeoutDefaultsText.gap),
-  total: duration.prefault(timeoutDefaultsText.total),
-});
+const timeouts = z
+  .strictObject({
+    connect: duration.prefault(timeoutDefaultsText.connect).describe('For a connection.'),
+    headers: duration
+      .prefault(timeoutDefaultsText.headers)
+      .describe('Until the headers of an answer that is no stream.'),
+    firstContent: duration
+      .prefault(timeoutDefaultsText.firstContent)
+      .describe('Until a stream’s first content; models that think in silence need more.'),
+    gap: duration
+      .prefault(timeoutDefaultsText.gap)
+      .describe('From one content of a stream, or one piece of a body, to the next.'),
+    total: duration
+      .prefault(timeoutDefaultsText.total)
+      .describe(
+        'For the whole call, retries, fallbacks and the stream included; `X-Request-Timeout-Ms` may ask for less.',
+      ),
+  })
+  .describe('Limits in time. The first that is over ends the try.');
 
 /** A picture comes whole, and its headers when it is finished. */
-const imageTimeouts = timeouts
-  .omit({ firstContent: true })
-  .extend({ headers: duration.prefault(timeoutDefaultsText.total) });
-
-/** The schema that the value's own shape calls for, so that its issues speak of that shape and not of every other. */
-function shaped<S extends z.ZodType>(choose: (value: unknown) => S): z.ZodType<z.output<S>> {
-  return z.unknown().transform((value, context) => {
-    const parsed = choose(value).safeParse(value);
-    if (parsed.success) return parsed.data;
-    for (const issue of parsed.error.issues) context.issues.push({ ...issue, input: value } as never);
-    return z.NEVER;
-  });
-}
-
-const upstream = shaped<typeof httpUpstream | typeof embeddedUpstream | typeof ggufUpstream>((value) => {
-  const engine = typeof value === 'object' && value !== null && 'engine' in value ? value.engine : undefined;
-  if (engine === undefined) return httpUpstream;
-  return engine === 'gguf' ? ggufUpstream : embeddedUpstream;
+const imageTimeouts = timeouts.omit({ firstContent: true }).extend({
+  headers: duration
+    .prefault(timeoutDefaultsText.total)
+    .describe('Until the headers, which come when the picture is finished.'),
 });
 
-const chain = z.array(z.string()).min(1, 'must name at least one upstream');
+const chain = z
+  .array(z.string())
+  .min(1, 'must name at least one upstream')
+  .describe('The upstreams, asked in this order; each is visited once.');
 
-const retry = z.strictObject({ attempts: count.max(3).default(3) }).prefault({});
-const breaker = z.strictObject({ consecutive: count.default(5), cooldown: duration.prefault('2s') }).prefault({});
+const retry = z
+  .strictObject({
+    attempts: count.max(3).default(3).describe('Tries per upstream, the first included; at most 3.'),
+  })
+  .prefault({})
+  .describe('How often one upstream is tried.');
+const breaker = z
+  .strictObject({
+    consecutive: count.default(5).describe('Failures in a row after which an upstream is left alone.'),
+    cooldown: duration.prefault('2s').describe('For how long at first; then longer, up to 10 s.'),
+  })
+  .prefault({})
+  .describe('When an upstream is left alone.');
 
 const modelSettings = z.strictObject({
   chain,
   timeouts: timeouts.prefault({}),
   retry,
   breaker,
-  /** Is a stream of plain text that breaks off said to its end by another upstream? */
-  resume: z.boolean().default(true),
-  hedge: notYet.default(false),
+  resume: z
+    .boolean()
+    .default(true)
+    .describe('Is a stream of plain text that breaks off said to its end by another upstream? ([more](resume.md))'),
+  hedge: notYet.default(false).describe('Not in this version.'),
 });
 
 const imageSettings = z.strictObject({ chain, timeouts: imageTimeouts.prefault({}), retry, breaker });
 
 /** A list of names is short for a chain with all defaults. */
-const model = shaped<z.ZodType<z.output<typeof modelSettings>>>((value) => {
-  return Array.isArray(value) ? chain.transform((names) => modelSettings.parse({ chain: names })) : modelSettings;
-});
-const imageModel = shaped<z.ZodType<z.output<typeof imageSettings>>>((value) => {
-  return Array.isArray(value) ? chain.transform((names) => imageSettings.parse({ chain: names })) : imageSettings;
-});
+const model = shaped<z.ZodType<z.output<typeof modelSettings>>>(
+  (value) => (Array.isArray(value) ? chain.transform((names) => modelSettings.parse({ chain: names })) : modelSettings),
+  [chain, modelSettings],
+);
+const imageModel = shaped<z.ZodType<z.output<typeof imageSettings>>>(
+  (value) => (Array.isArray(value) ? chain.transform((names) => imageSettings.parse({ chain: names })) : imageSettings),
+  [chain, imageSettings],
+);
 
 const aShare = 'must be a share above 0 and below 1, such as 0.7';
 const share = z.number().gt(0, aShare).lt(1, aShare);
 
-const load = z.strictObject({
-  /** Requests to models under way at a time, streams until their end included. */
-  maxInFlight: count.default(256),
-  /** Requests that may wait for a slot. */
-  queue: z.number().int().min(0).default(64),
-  /** How long one may wait; never longer than its deadline. */
-  queueWait: duration.prefault('2s'),
-  /** How often each key may ask; more is refused with 429. */
-  perKey: z.strictObject({ requests: count, per: duration.prefault('1m') }).optional(),
-  /** The pressure above which a level begins: 0 is idle, 1 is full. */
-  levels: z
-    .strictObject({ reduced: share.default(0.7), minimal: share.default(0.9) })
-    .refine(({ reduced, minimal }) => reduced < minimal, 'reduced must be below minimal')
-    .prefault({}),
-});
+const load = z
+  .strictObject({
+    maxInFlight: count
+      .default(256)
+      .describe('Requests to models under way at a time, streams until their end included.'),
+    queue: z.number().int().min(0).default(64).describe('Requests that may wait for a slot; 0: nobody waits.'),
+    queueWait: duration.prefault('2s').describe('How long one may wait; never longer than its deadline.'),
+    perKey: z
+      .strictObject({
+        requests: count.describe('Requests that each of `server.keys` may send in `per`; more are refused with 429.'),
+        per: duration.prefault('1m').describe('In which time.'),
+      })
+      .optional()
+      .describe('A limit for each key besides. Without it there is none.'),
+    levels: z
+      .strictObject({
+        reduced: share.default(0.7).describe('The pressure above which the service counts as reduced.'),
+        minimal: share.default(0.9).describe('The pressure above which it counts as minimal.'),
+      })
+      .refine(({ reduced, minimal }) => reduced < minimal, 'reduced must be below minimal')
+      .prefault({})
+      .describe('The pressure above which a level begins: 0 is idle, 1 is full.'),
+  })
+  .describe('How many requests are under way, how many wait, and who is refused.');
+
+const modelName = z.string().min(1).max(128);
 
 export const configSchema = z.strictObject({
   server: server.prefault({}),
@@ -158,19 +161,25 @@ export const configSchema = z.strictObject({
       z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
       upstream,
     )
-    .prefault({ local: { engine: 'embedded' } }),
-  models: z.record(z.string().min(1).max(128), model).prefault({ default: ['local'] }),
-  /** What callers may ask for a picture. */
-  images: z.record(z.string().min(1).max(128), imageModel).default({}),
+    .prefault({ local: { engine: 'embedded' } })
+    .describe('Who answers, by a name of yours. Callers cannot ask for these names; answers tell them.'),
+  models: z
+    .record(modelName, model)
+    .prefault({ default: ['local'] })
+    .describe('What callers may ask for; who names no model gets `default`.'),
+  images: z.record(modelName, imageModel).default({}).describe('What callers may ask for a picture.'),
   load: load.prefault({}),
   observation: observation.prefault({}),
 });
 
+export type {
+  EmbeddedUpstreamConfig,
+  GgufUpstreamConfig,
+  HttpUpstreamConfig,
+  UpstreamConfig,
+} from './upstream-schema.js';
+
 export type Config = z.output<typeof configSchema>;
-export type UpstreamConfig = HttpUpstreamConfig | EmbeddedUpstreamConfig | GgufUpstreamConfig;
-export type HttpUpstreamConfig = z.output<typeof httpUpstream>;
-export type EmbeddedUpstreamConfig = z.output<typeof embeddedUpstream>;
-export type GgufUpstreamConfig = z.output<typeof ggufUpstream>;
 export type ModelConfig = z.output<typeof modelSettings>;
 export type ImageConfig = z.output<typeof imageSettings>;
 export type ServerConfig = Config['server'];
@@ -180,9 +189,7 @@ export type LoadConfig = Config['load'];
 export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   '': [...Object.keys(configSchema.shape), ...laterKeys],
   server: Object.keys(server.shape),
-  'upstreams.*': [
-    ...new Set([httpUpstream, embeddedUpstream, ggufUpstream].flatMap((schema) => Object.keys(schema.shape))),
-  ],
+  'upstreams.*': upstreamKeys,
   'models.*': Object.keys(modelSettings.shape),
   'models.*.timeouts': Object.keys(timeouts.shape),
   'models.*.retry': ['attempts'],
