@@ -1,4 +1,4 @@
-import { openaiModel } from 'ripstop/models';
+import { openaiCompletions, openaiModel } from 'ripstop/models';
 import { afterEach, expect, test } from 'vitest';
 import { sixtyWords } from './answers.js';
 import { type ChaosRequest, type ChaosServer, chaosServer } from './chaos-server.js';
@@ -52,6 +52,23 @@ test('a request chooses its scene by header, else by model, else plays the defau
   expect((await ask('429 x1, ok')).status).toBe(200);
   expect((await ask('gpt-x')).status).toBe(503);
   expect((await ask('gpt-x')).status).toBe(200);
+});
+
+test('a text is completed in the shapes of completions, whole and as a stream', async () => {
+  server = await chaosServer({ script: scriptOf('ok') });
+  const model = openaiCompletions({ url: server.url, model: 'any' });
+  const whole = await model.generate('Once');
+  expect(whole).toMatchObject({
+    text: sixtyWords,
+    raw: { object: 'text_completion', choices: [{ text: sixtyWords }] },
+  });
+  let text = '';
+  for await (const { text: piece = '', raw } of model.stream('Once')) {
+    text += piece;
+    expect(raw).toMatchObject({ object: 'text_completion' });
+  }
+  expect(text).toBe(sixtyWords);
+  expect((await ask('503', {}, '/completions')).status).toBe(503);
 });
 
 test('other endpoints answer too', async () => {

@@ -1,6 +1,7 @@
 import { type Runtime, systemRuntime } from 'ripstop';
 import { type ScriptedUpstream, scriptedUpstream, type UpstreamAnswer, type UpstreamRequest } from 'ripstop/testing';
 import { callOf, goodAnswer } from './answers.js';
+import { asCompletion } from './completion-answers.js';
 import type { ChaosScript } from './script.js';
 import { Play, type Step, sceneIn } from './scene.js';
 import { namedScenes } from './scenes.js';
@@ -65,7 +66,8 @@ export async function chaosServer(options: ChaosOptions, runtime: Runtime = syst
       over?.(entry);
     });
     const call = callOf(request, runtime.clock.date());
-    return step === undefined ? goodAnswer(call) : step.fault.answer(call, step.value);
+    const answered = step === undefined ? goodAnswer(call) : step.fault.answer(call, step.value);
+    return textCompletions.test(call.path) ? asCompletion(answered) : answered;
   }
 
   const settings = {
@@ -77,6 +79,8 @@ export async function chaosServer(options: ChaosOptions, runtime: Runtime = syst
   const { upstream } = server;
   return { url: upstream.url, port: upstream.port, close: () => upstream.close() };
 }
+
+const textCompletions = /(?<!\/chat)\/completions$/;
 
 /** Faults that end the connection themselves. */
 const breaksOff = /^(reset|cut-after|reset-after)$/;

@@ -52,7 +52,9 @@ const ggufUpstream = z
   .strictObject({
     engine: z.literal('gguf').describe('Stands where others have a `url`.'),
     file: z.string().min(1).describe('The path of the file. Needs node-llama-cpp.'),
-    contextLength: count.optional().describe('Tokens of the window. Without it, what the file says.'),
+    contextLength: count
+      .optional()
+      .describe('Tokens of the window. Without it as many as the model was trained with, 4096 at most.'),
     maxMemory: size.optional().describe('Above it the engine is killed and started anew.'),
     maxInFlight: ownLimit,
   })
