@@ -31,6 +31,8 @@ export interface LocalModelHealth {
 
 /** What the model stands on; replaced in tests. */
 export interface LocalModelParts {
+  /** What it is called, for events. */
+  readonly name?: string | undefined;
   readonly engines?: EngineSource | undefined;
   readonly runtime?: Runtime | undefined;
 }
@@ -48,14 +50,15 @@ export class EmbeddedTextModel implements TextModel {
   private readonly turnstile: Turnstile;
   private readonly engines: EngineSource;
 
-  constructor(options: LocalModelOptions, { runtime = systemRuntime, engines }: LocalModelParts = {}) {
+  constructor(options: LocalModelOptions, { name, runtime = systemRuntime, engines }: LocalModelParts = {}) {
     const plan = planLocalModel(options);
     this.plan = plan;
     this.runtime = runtime;
     this.engines = engines ?? new Launcher(runtime.clock);
     this.turnstile = new Turnstile(plan, runtime);
     const readMemoryMb = memoryIsReadable ? residentMemoryMb : undefined;
-    this.supervisor = new Supervisor({ ...plan, open: opener(plan.spec, this.engines), readMemoryMb }, runtime);
+    const open = opener(plan.spec, this.engines);
+    this.supervisor = new Supervisor({ ...plan, model: name, open, readMemoryMb }, runtime);
   }
 
   /** Window in tokens; unknown until a user's own file has been loaded. */

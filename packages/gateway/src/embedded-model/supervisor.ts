@@ -7,6 +7,8 @@ import { EngineProcess } from './engine-process.js';
 import type { EngineFacts } from './protocol.js';
 
 export interface SupervisorOptions {
+  /** Whose engine it is, for events. */
+  readonly model?: string | undefined;
   /** Opens the process. `failedStarts`: how many starts in a row came to nothing. */
   readonly open: (failedStarts: number) => OpenPort;
   readonly limits: EngineLimits;
@@ -172,13 +174,16 @@ export class Supervisor {
     this.failedStarts = 0;
     this.unusable = undefined;
     this.lastFacts = engine.facts;
-    this.emit({ type: 'engine.started', runtime: engine.facts.runtime, pid: engine.process.pid, ms });
+    const { model } = this.options;
+    this.emit({ type: 'engine.started', model, runtime: engine.facts.runtime, pid: engine.process.pid, ms });
     for (const waiter of this.waiters) waiter.ready(engine);
   }
 
   private ended(process: EngineProcess, end: EngineEnd): void {
     const { state } = this;
-    if (state.kind === 'stopped') return this.emit({ type: 'engine.stopped', reason: endReason(end), restartMs: 0 });
+    const { model } = this.options;
+    const reason = endReason(end);
+    if (state.kind === 'stopped') return this.emit({ type: 'engine.stopped', model, reason, restartMs: 0 });
     if (this.current !== process) return;
     if (state.kind === 'ready') state.healthy.cancel();
     if (state.kind === 'starting') this.failedStarts += 1;
@@ -187,7 +192,7 @@ export class Supervisor {
     this.failures += 1;
     const timer = this.runtime.clock.after(restartMs, () => this.launch());
     this.state = { kind: 'waiting', until: this.runtime.clock.now() + restartMs, timer };
-    this.emit({ type: 'engine.stopped', reason: endReason(end), restartMs });
+    this.emit({ type: 'engine.stopped', model, reason, restartMs });
     if (end.kind !== 'failed_to_start') return;
     // Nobody waits for a file that cannot be used. It is still looked at again: it may be put right.
     this.unusable = end;

@@ -55,9 +55,9 @@ function localUpstream(name: string, config: Exclude<UpstreamConfig, HttpUpstrea
     config.engine === 'gguf'
       ? new EmbeddedTextModel(
           { engine: 'gguf', file: config.file, contextLength: config.contextLength, limits },
-          { runtime },
+          { name, runtime },
         )
-      : new EmbeddedTextModel({ engine: 'embedded', runtime: config.runtime, limits }, { runtime });
+      : new EmbeddedTextModel({ engine: 'embedded', runtime: config.runtime, limits }, { name, runtime });
   return {
     name,
     ...(config.engine === 'embedded' ? { description: embeddedDescription } : {}),

@@ -4,6 +4,7 @@ import type { RejectionReason } from '../errors/rejections.js';
 
 /** Everything that is reported while a call runs. Metrics, logs and alerts are listeners to these, and nothing else. */
 export type CallEvent =
+  /** An attempt has failed, and another one will follow after a wait. */
   | {
       readonly type: 'retry.scheduled';
       /** What is called, where the retry was told. */
@@ -11,6 +12,7 @@ export type CallEvent =
       readonly delayMs: number;
       readonly errorType: ErrorType | undefined;
     }
+  /** There is no other attempt: the last error, or what was sent back, goes to the caller. */
   | {
       readonly type: 'retry.stopped';
       readonly name?: string | undefined;
@@ -19,32 +21,56 @@ export type CallEvent =
       /** Why the last attempt was not made, where a policy of ours has refused it. */
       readonly rejection?: RejectionReason | undefined;
     }
+  /** An attempt has run into its limit, and was told to stop. */
   | { readonly type: 'timeout.expired'; readonly limitMs: number }
+  /** The time for the whole call is over. */
   | { readonly type: 'deadline.expired'; readonly limitMs: number }
+  /** A service has failed too often, and is not called until a cooldown is over. */
   | { readonly type: 'breaker.opened'; readonly name: string; readonly cooldownMs: number; readonly reason: string }
+  /** A service has asked for a pause, or the money there is spent: it is not called until then. */
   | { readonly type: 'breaker.paused'; readonly name: string; readonly pausedMs: number; readonly reason: string }
+  /** The cooldown is over, and the first trial goes out. */
   | { readonly type: 'breaker.half_opened'; readonly name: string }
+  /** The service is called as usual again: its trials were good, or somebody has reset the breaker. */
   | { readonly type: 'breaker.closed'; readonly name: string }
+  /** A call was refused because the breaker is open, or its trials are taken. */
   | { readonly type: 'breaker.rejected'; readonly name: string; readonly retryAfterMs: number }
+  /** An operator has set the breaker to a state that it keeps until it is released. */
   | { readonly type: 'breaker.overridden'; readonly name: string; readonly override: string }
+  /** The breaker decides by itself again. */
   | { readonly type: 'breaker.released'; readonly name: string }
+  /** A call was refused because the service refuses too many. */
   | { readonly type: 'throttle.rejected'; readonly rejectRatio: number }
+  /** A second attempt runs beside the first. */
   | { readonly type: 'hedge.started'; readonly reason: 'slow' | 'failed'; readonly ms: number }
+  /** The second attempt has answered first. */
   | { readonly type: 'hedge.won'; readonly ms: number }
+  /** An attempt was given up because another one has answered. */
   | { readonly type: 'hedge.lost'; readonly ms: number }
+  /** Calls wait because the service has said how long they should. */
   | { readonly type: 'rate_limit.paused'; readonly name: string; readonly pausedMs: number }
+  /** A call waits for its turn under a rate limit. */
   | { readonly type: 'rate_limit.delayed'; readonly name: string; readonly waitMs: number }
+  /** A call was refused because its turn would come too late. */
   | { readonly type: 'rate_limit.rejected'; readonly name: string; readonly reason: string; readonly waitMs: number }
+  /** The number of calls that a service takes at a time was found out anew. */
   | { readonly type: 'limit.changed'; readonly name: string; readonly limit: number; readonly previous: number }
+  /** A call was refused because a service takes no more at a time. */
   | { readonly type: 'limit.rejected'; readonly name: string; readonly reason: string }
+  /** A call was refused because all slots, and the places in the queue, are taken. */
   | { readonly type: 'bulkhead.rejected'; readonly name: string; readonly reason: 'queue_full' | 'queue_timeout' }
+  /** A request was refused at the door because the process has too much to do. */
   | { readonly type: 'admission.rejected'; readonly reason: 'shed' | 'queue_full' | 'queue_timeout' }
+  /** A call shares the answer of one that is under way. */
   | { readonly type: 'coalesce.joined'; readonly callers: number }
+  /** What stands in for a failed call was given in its place. */
   | { readonly type: 'fallback.used'; readonly outcome: string; readonly errorType: ErrorType }
+  /** A model has failed a request: all its attempts, or the rest of its stream. */
   | { readonly type: 'model.failed'; readonly model: string; readonly errorType: ErrorType; readonly ms: number }
+  /** A model was left out of a request without being asked. */
   | { readonly type: 'model.skipped'; readonly model: string; readonly reason: string }
+  /** A model has answered a request, to its end. */
   | {
-      /** At the end of the answer. */
       readonly type: 'model.answered';
       readonly model: string;
       readonly ms: number;
@@ -56,17 +82,20 @@ export type CallEvent =
       readonly inputTokens?: number | undefined;
       readonly outputTokens?: number | undefined;
     }
+  /** One try at a model has ended: its answer has begun, or it has failed. */
   | {
-      /** One try at a model: its answer has begun, or it has failed. */
       readonly type: 'attempt.finished';
       readonly model: string;
       readonly ms: number;
       readonly errorType?: ErrorType | undefined;
     }
-  /** All models behind one name are out, and: one of them is back. */
+  /** All models behind one name are out. */
   | { readonly type: 'chain.down'; readonly name: string }
+  /** One of the models behind a name that was down is back. */
   | { readonly type: 'chain.recovered'; readonly name: string; readonly downMs: number }
+  /** A model that may be out was asked, on purpose, how it is. */
   | { readonly type: 'probe.finished'; readonly model: string; readonly healthy: boolean; readonly ms: number }
+  /** A stream that broke off is said to its end by another model. */
   | {
       readonly type: 'stream.resumed';
       readonly model: string;
@@ -76,10 +105,15 @@ export type CallEvent =
       /** How much of the answer its reader had, in UTF-16 units. */
       readonly sentLength: number;
     }
+  /** A model does not go on from the beginning of an answer, and is asked in another way. */
   | { readonly type: 'stream.prefill_refused'; readonly model: string; readonly errorType: ErrorType }
+  /** A stream that broke off could not be gone on with. */
   | { readonly type: 'stream.not_resumed'; readonly model: string; readonly reason: string }
+  /** A request is asked again with fewer tokens, after the memory did not suffice. */
   | { readonly type: 'generation.reduced'; readonly maxTokens: number }
+  /** A picture is asked for again in a smaller size, after the memory did not suffice. */
   | { readonly type: 'image.reduced'; readonly width: number; readonly height: number; readonly steps: number }
+  /** The service does less than before, or more again. */
   | {
       readonly type: 'degradation.changed';
       readonly name: string;
@@ -88,12 +122,14 @@ export type CallEvent =
       /** The smoothed load, of which 1 is full. */
       readonly load: number;
     }
+  /** A source of load could not be read. */
   | {
       readonly type: 'degradation.source_failed';
       readonly name: string;
       readonly source: string;
       readonly error: unknown;
     }
+  /** A request has its answer; a stream, its last chunk. */
   | {
       readonly type: 'request.finished';
       readonly method: string;
@@ -106,6 +142,7 @@ export type CallEvent =
       /** What the handler noted (`reply.notes`): which model answered, for example. */
       readonly notes: Readonly<Record<string, unknown>>;
     }
+  /** A health check has another result than before, as often in a row as it takes. */
   | {
       readonly type: 'health.changed';
       readonly check: string;
@@ -113,14 +150,18 @@ export type CallEvent =
       readonly status: HealthStatus;
       readonly previous: HealthStatus;
     }
+  /** The health of the whole has changed. */
   | {
       readonly type: 'health.overall_changed';
       readonly status: OverallStatus;
       readonly previous: OverallStatus;
       readonly criticalFailures: readonly string[];
     }
+  /** Errors, latency or throughput are out of the ordinary. */
   | (Spike & { readonly type: 'spike.started' })
+  /** What was out of the ordinary is as usual again. */
   | (Spike & { readonly type: 'spike.ended'; readonly ms: number })
+  /** A model is out. */
   | {
       readonly type: 'incident.opened';
       readonly id: string;
@@ -128,6 +169,7 @@ export type CallEvent =
       readonly subject: string;
       readonly errorType: ErrorType | undefined;
     }
+  /** A model that was out has been well for long enough. */
   | {
       readonly type: 'incident.closed';
       readonly id: string;
@@ -136,13 +178,34 @@ export type CallEvent =
       readonly ms: number;
       readonly failures: number;
     }
+  /** A sink has taken an alert. */
   | { readonly type: 'alert.delivered'; readonly sink: string; readonly alert: string; readonly status: AlertStatus }
+  /** A sink could not be told of an alert. */
   | { readonly type: 'alert.failed'; readonly sink: string; readonly alert: string; readonly reason: string }
+  /** An alert was not sent: its sink has had too many, or is too far behind. */
   | { readonly type: 'alert.dropped'; readonly sink: string; readonly alert: string; readonly reason: string }
-  | { readonly type: 'engine.started'; readonly runtime: string; readonly pid: number; readonly ms: number }
-  | { readonly type: 'engine.stopped'; readonly reason: string; readonly restartMs: number }
+  /** The process of a local model has loaded it. */
+  | {
+      readonly type: 'engine.started';
+      /** Whose engine it is, where that was told. */
+      readonly model?: string | undefined;
+      readonly runtime: string;
+      readonly pid: number;
+      readonly ms: number;
+    }
+  /** The process of a local model has ended. */
+  | {
+      readonly type: 'engine.stopped';
+      readonly model?: string | undefined;
+      readonly reason: string;
+      /** When it is started again; 0 where it was stopped for good. */
+      readonly restartMs: number;
+    }
+  /** An error has become the answer to a request. */
   | (HandledError & { readonly type: 'error.handled'; readonly severity: 'debug' | 'info' | 'warn' | 'error' })
+  /** An error that somebody has to look at now has become the answer to a request. */
   | (HandledError & { readonly type: 'error.critical' })
+  /** A function that was handed to us has thrown; the call went on without it. */
   | { readonly type: 'listener.failed'; readonly error: unknown };
 
 /** What an error handler tells of an error, once for each request that it ended. Nothing in it is private. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Call } from '../call/call.js';
 import { createError } from '../errors/create-error.js';
 import type { ErrorType } from '../errors/error-types.js';
-import { ModelOverloadedError } from '../errors/rejections.js';
+import { ModelOverloadedError, RateLimitError } from '../errors/rejections.js';
 import { GenerationFailedError } from '../errors/upstream-errors.js';
 import { recordingContext } from '../testing/recording-context.js';
 import { type VirtualRuntime, virtualRuntime } from '../testing/virtual-runtime.js';
@@ -777,7 +777,46 @@ describe('permits', () => {
   });
 });
 
+describe('`endCooldown`', () => {
+  test('R197: a service that seems to be back is tried at once, and no trial is taken for good', async () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ consecutive: 1, cooldownMs: 60_000, trials: 2 }, runtime);
+    breaker.acquire().settle('failure', down);
+    breaker.endCooldown();
+    expect([breaker.state, breaker.retryAfterMs]).toEqual(['half_open', 0]);
+    breaker.acquire().settle('success');
+    expect(breaker.state).toBe('half_open');
+    breaker.acquire().settle('success');
+    expect(breaker.state).toBe('closed');
+    breaker.endCooldown();
+    expect(breaker.state).toBe('closed');
+  });
+
+  test('B12 B13: what the service or an operator has asked for stays as it is', () => {
+    const runtime = virtualRuntime();
+    const breaker = circuitBreaker({ maxPauseMs: 60_000 }, runtime);
+    breaker.acquire().settle('ignored', new RateLimitError(undefined, { retryAfterMs: 5_000 }));
+    breaker.endCooldown();
+    expect([breaker.openCause, breaker.retryAfterMs]).toEqual(['pause', 5_000]);
+    breaker.isolate();
+    breaker.endCooldown();
+    expect(breaker.state).toBe('open');
+  });
+});
+
 describe('events', () => {
+  test('R197: `reset` of a breaker that was not closed is told like any other recovery', () => {
+    const runtime = virtualRuntime();
+    const told: string[] = [];
+    runtime.events.on(({ type }) => told.push(type));
+    const breaker = circuitBreaker({ consecutive: 1 }, runtime);
+    breaker.reset();
+    expect(told).toEqual([]);
+    breaker.acquire().settle('failure', down);
+    breaker.reset();
+    expect(told).toEqual(['breaker.opened', 'breaker.closed']);
+  });
+
   test('every transition and every rejection is reported', async () => {
     const runtime = virtualRuntime();
     const context = recordingContext(undefined, runtime);

@@ -104,6 +104,11 @@ export interface CircuitBreaker extends Policy {
   acquire(): Permit;
   /** Closes it and forgets everything, an override included. */
   reset(): void;
+  /**
+   * Says that the service seems to be back: a cooldown after failures is over now, and the next calls are trials. Does
+   * nothing to a pause that the service asked for, to a spent quota or to an override.
+   */
+  endCooldown(): void;
   /** Refuses every call until it is released. */
   isolate(): void;
   /** Lets every call through, and counts none, until it is released. */
@@ -196,6 +201,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}, runtime: Run
     disable: () => machine.set('disabled'),
     metricsOnly: () => machine.set('metrics_only'),
     reset: () => machine.reset(),
+    endCooldown: () => machine.endCooldown(),
     release: () => machine.release(),
     snapshot: () => machine.snapshot(),
     restore: (snapshot: unknown) => machine.restore(snapshot),

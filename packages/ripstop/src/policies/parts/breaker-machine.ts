@@ -36,6 +36,7 @@ export interface BreakerMachine {
   acquire(context?: CallContext): number;
   settle(permit: number, outcome: BreakerOutcome, error?: unknown, context?: CallContext): void;
   renew(permit: number): void;
+  endCooldown(): void;
   reset(): void;
   set(override: BreakerOverride): void;
   release(): void;
@@ -228,7 +229,14 @@ export function breakerMachine(settings: BreakerSettings, runtime: Runtime): Bre
     acquire,
     settle,
     renew,
-    reset,
+    endCooldown() {
+      if (stay.kind === 'open' && stay.cause === 'failures' && now() < stay.until) stay = { ...stay, until: now() };
+    },
+    reset() {
+      const { kind } = stay;
+      reset();
+      if (kind !== 'closed') emit({ type: 'breaker.closed', name }, undefined);
+    },
     set(override) {
       close(override);
       emit({ type: 'breaker.overridden', name, override }, undefined);
