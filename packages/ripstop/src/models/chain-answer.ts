@@ -3,7 +3,7 @@ import type { CallContext } from '../call/call.js';
 import type { RootScope } from '../call/root-scope.js';
 import { watchStream } from '../call/stream.js';
 import type { AttemptReport, ModelError } from '../errors/model-error.js';
-import type { Answer } from './fallback-walk.js';
+import type { Answer } from './fallback-member.js';
 import { modelFailure } from './model-failure.js';
 import { type ResumeWork, ResumingStream } from './resume.js';
 import type { BilledAttempt } from './resume-part.js';
@@ -18,6 +18,8 @@ export interface FallbackStream {
   readonly attempts: readonly AttemptReport[];
   /** Of a resumed stream, what each model's part has cost; complete at its end. The last delta's usage is the sum. */
   readonly billed: readonly BilledAttempt[];
+  /** How many tokens were asked for, where memory had run out for more. */
+  readonly reduced_max_tokens?: number;
   readonly stream: AsyncIterable<Delta>;
 }
 
@@ -61,6 +63,7 @@ export function resumed(answer: Answer<AsyncIterable<Delta>>, work: ResumeWork, 
       return resuming.billed;
     },
     attempts: resuming.attempts,
+    ...(answer.reducedMaxTokens === undefined ? {} : { reduced_max_tokens: answer.reducedMaxTokens }),
     stream,
   };
 }
@@ -85,8 +88,14 @@ function noteUsage(facts: AnswerFacts, item: unknown): void {
 export function usedBy({
   member,
   attempts,
-}: Answer<unknown>): Pick<FallbackStream, 'model_used' | 'was_fallback' | 'attempts'> {
-  return { model_used: member.name, was_fallback: member.isFallback, attempts };
+  reducedMaxTokens,
+}: Answer<unknown>): Pick<FallbackStream, 'model_used' | 'was_fallback' | 'attempts' | 'reduced_max_tokens'> {
+  return {
+    model_used: member.name,
+    was_fallback: member.isFallback,
+    attempts,
+    ...(reducedMaxTokens === undefined ? {} : { reduced_max_tokens: reducedMaxTokens }),
+  };
 }
 
 export function answered(

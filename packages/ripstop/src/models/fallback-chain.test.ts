@@ -9,7 +9,7 @@ import {
 } from '../errors/input-errors.js';
 import type { ModelError } from '../errors/model-error.js';
 import { ModelOverloadedError, RateLimitError } from '../errors/rejections.js';
-import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
+import { OutOfMemoryError, UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { circuitBreaker } from '../policies/circuit-breaker.js';
 import { pipeline } from '../policies/policy.js';
 import { retry } from '../policies/retry.js';
@@ -17,13 +17,14 @@ import { timeout } from '../policies/timeout.js';
 import { type ScriptedAnswer, type ScriptedModel, scriptedModel } from '../testing/scripted-model.js';
 import { virtualRuntime, type VirtualRuntime } from '../testing/virtual-runtime.js';
 import {
+  type ChainCallOptions,
   type FallbackChainOptions,
   type FallbackStream,
   fallbackChainDefaults,
   type ModelFallbackChain,
   modelFallbackChain,
 } from './fallback-chain.js';
-import type { Delta, TextModel } from './text-model.js';
+import type { ChatRequest, Delta, TextModel } from './text-model.js';
 
 const unavailable = (): ModelError => new UpstreamUnavailableError(undefined, { details: { status: 503 } });
 
@@ -547,4 +548,42 @@ test('a bad option is refused', () => {
   expect(() => modelFallbackChain({ whenFiltered: 'maybe' as 'stop' })).toThrow(RangeError);
   expect(() => modelFallbackChain({ whenAllUnhealthy: 'maybe' as 'fail' })).toThrow(RangeError);
   expect(() => modelFallbackChain({ resume: 'maybe' as 'off' })).toThrow(RangeError);
+});
+
+test('after memory ran out the same model is asked for half of the tokens, once, before the next one', async () => {
+  const full = (): ModelError => new OutOfMemoryError();
+  const ask = async (scripts: readonly ScriptedAnswer[][], options: ChainCallOptions, input: string | ChatRequest) => {
+    const { chain, models, events } = chainOf(scripts);
+    const answer = await chain.generateWithFallback(input, { whenOutOfMemory: 'halve', ...options });
+    const tokens = models.map(({ calls }) => calls.map((call) => call.options.maxTokens));
+    return { answer, tokens, types: events.map(({ type }) => type) };
+  };
+  const halved = await ask([[full(), 'from a'], ['from b']], { maxTokens: 81 }, 'Hi');
+  expect(halved.answer).toMatchObject({
+    model_used: 'a',
+    reduced_max_tokens: 40,
+    attempts: [{ model: 'a', errorType: 'out_of_memory' }],
+  });
+  expect(halved.tokens).toEqual([[81, 40], []]);
+  expect(halved.types).toEqual(['generation.reduced', 'model.answered']);
+
+  const inRequest = await ask([[full()], ['from b']], {}, { messages: [], max_tokens: 1 });
+  expect(inRequest.answer.model_used).toBe('b');
+  expect(inRequest.answer).not.toHaveProperty('reduced_max_tokens');
+  expect(inRequest.tokens).toEqual([[undefined, 1], [undefined]]);
+
+  // Half of nothing is nothing; and who did not ask for it gets it nowhere.
+  expect((await ask([[full()], ['from b']], {}, 'Hi')).tokens).toEqual([[undefined], [undefined]]);
+  expect((await ask([[full()], ['from b']], { maxTokens: 8, whenOutOfMemory: 'next' }, 'Hi')).tokens).toEqual([
+    [8],
+    [8],
+  ]);
+});
+
+test('a stream that cannot begin for want of memory is begun for half of the tokens', async () => {
+  const { chain, models } = chainOf([[new OutOfMemoryError(), 'from a']]);
+  const answer = await chain.streamWithFallback('Hi', { maxTokens: 80, whenOutOfMemory: 'halve' });
+  expect(answer.reduced_max_tokens).toBe(40);
+  expect(await collect(answer)).toEqual({ text: 'from a', error: undefined });
+  expect(models[0]?.calls.map(({ options }) => options.maxTokens)).toEqual([80, 40]);
 });

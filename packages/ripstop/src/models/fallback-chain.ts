@@ -7,11 +7,13 @@ import type { AttemptReport } from '../errors/model-error.js';
 import { type CircuitBreaker, type CircuitBreakerOptions, circuitBreaker } from '../policies/circuit-breaker.js';
 import type { Policy } from '../policies/policy.js';
 import { answered, type FallbackStream, resumed, unresumed, usedBy } from './chain-answer.js';
-import { type Answer, type Ask, type Member, walk } from './fallback-walk.js';
+import type { Answer, Ask, Member, Work } from './fallback-member.js';
+import { walk } from './fallback-walk.js';
+import type { ChainHedge } from './hedged-walk.js';
 import { asGeneration, openStream } from './open-stream.js';
-import { type ResumeWork, ResumingStream } from './resume.js';
+import type { ResumeWork } from './resume.js';
 import type { BilledAttempt } from './resume-part.js';
-import { asksForPlainText, type Prefill } from './resume-request.js';
+import { asksForPlainText, type Prefill, tokensAsked } from './resume-request.js';
 import type { ChatRequest, Delta, GenerateOptions, TextModel, TextResult, Usage } from './text-model.js';
 
 /** Options of `modelFallbackChain()`. */
@@ -34,12 +36,17 @@ export interface FallbackChainOptions {
    * text is resumed: no tools, no response format, no log probabilities, one choice. Default: `plain_text`.
    */
   readonly resume?: 'plain_text' | 'off' | undefined;
+  /** When the next model is asked beside one whose stream has no content yet; whoever speaks first is heard. Default: never. */
+  readonly hedge?: ChainHedge | undefined;
 }
 
 const breakerDefaults: CircuitBreakerOptions = { consecutive: 4, cooldownMs: 300_000 };
 
 /** The defaults of `modelFallbackChain()`. */
-export const fallbackChainDefaults: Defaults<FallbackChainOptions, Exclude<keyof FallbackChainOptions, 'policyFor'>> = {
+export const fallbackChainDefaults: Defaults<
+  FallbackChainOptions,
+  Exclude<keyof FallbackChainOptions, 'policyFor' | 'hedge'>
+> = {
   breaker: breakerDefaults,
   whenAllUnhealthy: 'try_least_bad',
   trialWaitMs: 0,
@@ -63,6 +70,11 @@ export interface ChainCallOptions extends GenerateOptions {
   readonly deadlineMs?: number | undefined;
   /** The call that this one is a part of. */
   readonly context?: CallContext | undefined;
+  /**
+   * After a model's memory ran out: the next one is asked, or before that the same one for half of the tokens, once and
+   * never below 1. Only where a number of tokens was asked for. Default: `next`.
+   */
+  readonly whenOutOfMemory?: 'next' | 'halve' | undefined;
 }
 
 /** The guide's keys (R116), and what a gateway needs besides. */
@@ -76,6 +88,8 @@ export interface FallbackResult {
   readonly raw?: Readonly<Record<string, unknown>>;
   /** What failed before. */
   readonly attempts: readonly AttemptReport[];
+  /** How many tokens were asked for, where memory had run out for more. */
+  readonly reduced_max_tokens?: number;
 }
 
 /** A model of the chain, as it stands. */
@@ -115,7 +129,7 @@ export function modelFallbackChain(
   options: FallbackChainOptions = {},
   runtime: Runtime = systemRuntime,
 ): ModelFallbackChain {
-  const { policyFor, whenAllUnhealthy, trialWaitMs, whenFiltered, resume } = withDefaults(
+  const { policyFor, whenAllUnhealthy, trialWaitMs, whenFiltered, resume, hedge } = withDefaults(
     fallbackChainDefaults,
     options,
   );
@@ -141,7 +155,7 @@ export function modelFallbackChain(
     return { name, model, ...place, prefill, policy: made, breaker: made };
   }
 
-  function ask<T>(work: Ask<T>, scope: CallContext): Promise<Answer<T>> {
+  function ask<T>(work: Work<T>, scope: CallContext): Promise<Answer<T>> {
     if (members.length === 0) throw new RangeError('modelFallbackChain needs at least one model, got none');
     return walk(members, work, scope, { whenAllUnhealthy, trialWaitMs, whenFiltered });
   }
@@ -165,9 +179,11 @@ export function modelFallbackChain(
     async generateWithFallback(input, callOptions = {}) {
       const scope = createContext(callOptions, runtime);
       try {
-        const generate: Ask<TextResult> = async (model, attempt) =>
-          model.generate(input, optionsFor(callOptions, attempt));
-        const answer = await ask(generate, scope);
+        const generate =
+          (maxTokens: number | undefined): Ask<TextResult> =>
+          async (model, attempt) =>
+            model.generate(input, { ...optionsFor(callOptions, attempt), maxTokens });
+        const answer = await ask(workOf(generate, input, callOptions), scope);
         const result = resultOf(answer);
         answered(answer, scope, { streamed: false, usage: result.usage });
         return result;
@@ -178,13 +194,14 @@ export function modelFallbackChain(
     async streamWithFallback(input, callOptions = {}) {
       const scope = createContext(callOptions, runtime);
       try {
-        const { maxTokens } = callOptions;
         const open: ResumeWork['open'] = (asked, limit) => (model, attempt) => {
           return openStream(model, asked, { ...optionsFor(callOptions, attempt), maxTokens: limit });
         };
         const reading = abortable(scope);
         const present = members;
-        const answer = await ask(open(input, maxTokens), reading);
+        const opening = (maxTokens: number | undefined) => open(input, maxTokens);
+        const answer = await ask({ ...workOf(opening, input, callOptions), hedge }, reading);
+        const maxTokens = answer.reducedMaxTokens ?? callOptions.maxTokens;
         return resume === 'plain_text' && asksForPlainText(input)
           ? resumed(answer, { members: present, input, maxTokens, scope: reading, open }, scope)
           : unresumed(answer, scope);
@@ -202,12 +219,24 @@ export function modelFallbackChain(
   return chain;
 }
 
+/** What is asked of each model, and of one whose memory ran out. */
+function workOf<T>(
+  ask: (maxTokens: number | undefined) => Ask<T>,
+  input: string | ChatRequest,
+  { maxTokens, whenOutOfMemory = 'next' }: ChainCallOptions,
+): Work<T> {
+  assertOneOf('whenOutOfMemory', whenOutOfMemory, ['next', 'halve']);
+  const asked = whenOutOfMemory === 'halve' ? tokensAsked(input, maxTokens) : undefined;
+  const fewer = asked === undefined ? undefined : Math.max(1, Math.floor(asked / 2));
+  return { ask: ask(maxTokens), half: fewer === undefined ? undefined : { maxTokens: fewer, ask: ask(fewer) } };
+}
+
 function assertUnique(name: string, members: readonly Member[]): void {
   if (members.some((other) => other.name === name)) throw badOption('name', 'must be new to the chain', name);
 }
 
 function optionsFor(callOptions: ChainCallOptions, attempt: CallContext): GenerateOptions {
-  const { deadlineMs: _deadlineMs, context: _context, ...options } = callOptions;
+  const { deadlineMs: _deadlineMs, context: _context, whenOutOfMemory: _whenOutOfMemory, ...options } = callOptions;
   return { ...options, signal: attempt.signal, correlationId: attempt.correlationId };
 }
 

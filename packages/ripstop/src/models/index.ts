@@ -20,6 +20,7 @@ export {
   type ModelFallbackChain,
   modelFallbackChain,
 } from './fallback-chain.js';
+export type { ChainHedge, SecondLine } from './hedged-walk.js';
 export { fetchTransport, type HttpAnswer, type HttpRequest, type HttpTransport } from './http-transport.js';
 export { type ImageLimits, imageLimitDefaults } from './image-limits.js';
 export type { ImageModel, ImageOptions, ImageRequest, ImageResult } from './image-model.js';

@@ -1,5 +1,5 @@
 import { isContent } from './content-limits.js';
-import type { Answer } from './fallback-walk.js';
+import type { Answer } from './fallback-member.js';
 import { asChatRequest } from './resume-request.js';
 import type { Overlap } from './resume-text.js';
 import type { ChatRequest, Delta, Usage } from './text-model.js';

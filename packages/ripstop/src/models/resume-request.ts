@@ -30,6 +30,13 @@ export function asksForPlainText(input: string | ChatRequest): boolean {
   return !isSet(modalities) || (Array.isArray(modalities) && modalities.every((kind) => kind === 'text'));
 }
 
+/** How many tokens the answer may have, where a limit was asked for. */
+export function tokensAsked(input: string | ChatRequest, maxTokens: number | undefined): number | undefined {
+  const request: Readonly<Record<string, unknown>> = typeof input === 'string' ? {} : input;
+  const limit = maxTokens ?? request['max_completion_tokens'] ?? request['max_tokens'];
+  return typeof limit === 'number' ? limit : undefined;
+}
+
 /**
  * How many tokens may still come, where a limit was asked for. Each piece that was sent held a token at least, so the
  * answer ends no sooner than its limit says.
@@ -39,9 +46,8 @@ export function tokensLeft(
   maxTokens: number | undefined,
   piecesSent: number,
 ): number | undefined {
-  const request: Readonly<Record<string, unknown>> = typeof input === 'string' ? {} : input;
-  const limit = maxTokens ?? request['max_completion_tokens'] ?? request['max_tokens'];
-  return typeof limit === 'number' ? Math.max(1, limit - piecesSent) : undefined;
+  const limit = tokensAsked(input, maxTokens);
+  return limit === undefined ? undefined : Math.max(1, limit - piecesSent);
 }
 
 function isSet(value: unknown): boolean {

@@ -11,7 +11,7 @@ import type { ErrorType } from '../errors/error-types.js';
 import { type AttemptReport, ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import { StreamInterruptedError } from '../errors/upstream-errors.js';
-import { type Answer, type Ask, type Member, report, tryMember } from './fallback-walk.js';
+import { type Answer, type Ask, type Member, report, tryMember } from './fallback-member.js';
 import { modelFailure } from './model-failure.js';
 import { AnswerPart, type BilledAttempt, type Resumption, sum } from './resume-part.js';
 import { asChatRequest, tokensLeft } from './resume-request.js';
