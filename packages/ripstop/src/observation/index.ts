@@ -8,6 +8,14 @@ export {
   degradationLevelDefaults,
   type LevelOptions,
 } from './degradation-options.js';
+export {
+  type Incident,
+  type IncidentOptions,
+  type Incidents,
+  type IncidentTransition,
+  incidentDefaults,
+  incidents,
+} from './incidents.js';
 export type { DegradationLevel } from './level-tracker.js';
 export type { LoadReading, LoadSource } from './load-sampler.js';
 export { type EventLoopLoadOptions, eventLoopLoad, eventLoopLoadDefaults } from './load-sources/event-loop.js';
