@@ -1,0 +1,148 @@
+/** Our metrics in a registry of prom-client's. */
+import type * as PromClient from 'prom-client';
+import { type Family, families } from './families.js';
+import { combinations, type NamesOf, Series } from './series.js';
+
+/** What is needed of prom-client: the module itself will do. */
+export type PrometheusClient = Pick<typeof PromClient, 'Counter' | 'Gauge' | 'Histogram' | 'register'>;
+
+/** A registry of prom-client's. With the content type of OpenMetrics it holds exemplars too. */
+export type PrometheusRegistry =
+  | PromClient.Registry<PromClient.PrometheusContentType>
+  | PromClient.Registry<PromClient.OpenMetricsContentType>;
+
+/** Where the metrics are made, and what their labels may say. */
+export interface MeterSettings {
+  readonly client: PrometheusClient;
+  readonly registry: PrometheusRegistry;
+  readonly namesOf: NamesOf;
+  /** Fills a gauge anew before each scrape. */
+  readonly readings: { readonly [Key in Keys<'gauge'>]?: (gauge: Meters[Key]) => void };
+}
+
+type Table = typeof families;
+type Keys<Type> = { [Key in keyof Table]: Table[Key]['type'] extends Type ? Key : never }[keyof Table];
+type LabelOf<Key extends keyof Table> = keyof Table[Key]['labels'] & string;
+type MeterOf<Key extends keyof Table> = {
+  readonly counter: CounterMeter<LabelOf<Key>>;
+  readonly histogram: HistogramMeter<LabelOf<Key>>;
+  readonly gauge: GaugeMeter<LabelOf<Key>>;
+}[Table[Key]['type']];
+
+/** One for each metric of the table. */
+export type Meters = { readonly [Key in keyof Table]: MeterOf<Key> };
+
+type Exemplars = 'kept' | 'dropped';
+type Labels<Label extends string> = Readonly<Record<Label, string>>;
+
+/** @throws Error where the registry has a metric of one of these names. */
+export function createMeters(settings: MeterSettings): Meters {
+  const readings = settings.readings as Readonly<Record<string, ((gauge: never) => void) | undefined>>;
+  const made = Object.entries(families).map(([key, family]) => [key, createMeter(family, settings, readings[key])]);
+  return Object.fromEntries(made) as Meters;
+}
+
+function createMeter(
+  family: Family,
+  { client, registry, namesOf }: MeterSettings,
+  read: ((gauge: never) => void) | undefined,
+): object {
+  const { name, help, buckets = [] } = family;
+  // prom-client refuses exemplars in a registry that cannot show them.
+  const enableExemplars = family.exemplars === 'yes' && registry.contentType.startsWith('application/openmetrics-text');
+  const exemplars: Exemplars = enableExemplars ? 'kept' : 'dropped';
+  const shared = { name, help, labelNames: Object.keys(family.labels), registers: [registry] };
+  const series = new Series(family, namesOf);
+  switch (family.type) {
+    case 'counter': {
+      const metric = new client.Counter({ ...shared, enableExemplars });
+      const meter = new CounterMeter(metric, series, exemplars);
+      if (family.zeroed === 'yes') for (const labels of combinations(family, namesOf)) meter.add(labels, 0);
+      return meter;
+    }
+    case 'histogram': {
+      const metric = new client.Histogram({ ...shared, buckets: [...buckets], enableExemplars });
+      return new HistogramMeter(metric, series, exemplars);
+    }
+    case 'gauge': {
+      const collect = (): void => {
+        if (read === undefined) return;
+        metric.reset();
+        read(meter as never);
+      };
+      const metric = new client.Gauge({ ...shared, collect });
+      const meter = new GaugeMeter(metric, series);
+      return meter;
+    }
+  }
+}
+
+export class CounterMeter<Label extends string> {
+  private readonly metric: PromClient.Counter;
+  private readonly series: Series<Label>;
+  private readonly exemplars: Exemplars;
+
+  constructor(metric: PromClient.Counter, series: Series<Label>, exemplars: Exemplars) {
+    this.metric = metric;
+    this.series = series;
+    this.exemplars = exemplars;
+  }
+
+  /** What is no amount, such as tokens that an upstream has made up, is left out. */
+  add(labels: Labels<Label>, amount = 1, correlationId?: string): void {
+    if (!(amount >= 0 && amount <= Number.MAX_SAFE_INTEGER)) return;
+    const known = this.series.of(labels);
+    if (this.exemplars === 'kept') this.metric.inc({ labels: known, value: amount, ...exemplarOf(correlationId) });
+    else this.metric.inc(known, amount);
+  }
+}
+
+export class HistogramMeter<Label extends string> {
+  private readonly metric: PromClient.Histogram;
+  private readonly series: Series<Label>;
+  private readonly exemplars: Exemplars;
+
+  constructor(metric: PromClient.Histogram, series: Series<Label>, exemplars: Exemplars) {
+    this.metric = metric;
+    this.series = series;
+    this.exemplars = exemplars;
+  }
+
+  /** Milliseconds, as events tell them; Prometheus has seconds. */
+  observe(labels: Labels<Label>, ms: number, correlationId?: string): void {
+    const known = this.series.of(labels);
+    const value = ms / 1_000;
+    if (this.exemplars === 'kept') this.metric.observe({ labels: known, value, ...exemplarOf(correlationId) });
+    else this.metric.observe(known, value);
+  }
+}
+
+export class GaugeMeter<Label extends string> {
+  private readonly metric: PromClient.Gauge;
+  private readonly series: Series<Label>;
+
+  constructor(metric: PromClient.Gauge, series: Series<Label>) {
+    this.metric = metric;
+    this.series = series;
+  }
+
+  set(labels: Labels<Label>, value: number): void {
+    this.metric.set(this.series.of(labels), value);
+  }
+
+  add(labels: Labels<Label>, value: number): void {
+    this.metric.inc(this.series.of(labels), value);
+  }
+}
+
+/** OpenMetrics 1.0, "Exemplars": names and values of the labels together, in characters. */
+const longestExemplar = 128;
+const traceId = /^[0-9a-f]{32}$/;
+
+/** Whether an id is that of a trace can only be told by its looks. */
+function exemplarOf(correlationId: string | undefined): object | undefined {
+  if (correlationId === undefined) return undefined;
+  const name = traceId.test(correlationId) ? 'trace_id' : 'correlation_id';
+  if (name.length + correlationId.length > longestExemplar) return undefined;
+  return { exemplarLabels: { [name]: correlationId } };
+}
