@@ -6,7 +6,8 @@ import { type Logger, logEvents } from 'ripstop/serving';
  * line of his own request already. Returns the function that ends it.
  */
 export function logEventsBehind(events: Events, logger: Logger): () => void {
-  const on: Events['on'] = (listener) => events.on((event) => isCallersFault(event) || listener(event));
+  const on: Events['on'] = (listener, options) =>
+    events.on((event) => isCallersFault(event) || listener(event), options);
   return logEvents({ on }, logger);
 }
 

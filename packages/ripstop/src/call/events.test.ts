@@ -31,6 +31,15 @@ describe('events', () => {
     expect(events.observed).toBe(false);
   });
 
+  test('who listens is told by name, for as long as it does', () => {
+    const events = createEvents();
+    const off = events.on(() => undefined, { name: 'alerts' });
+    events.on(() => undefined);
+    expect(events.listeners).toEqual(['alerts', undefined]);
+    off();
+    expect(events.listeners).toEqual([undefined]);
+  });
+
   test('a function that listens twice hears everything twice, and is ended one by one', () => {
     const events = createEvents();
     let count = 0;

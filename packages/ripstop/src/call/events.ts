@@ -249,21 +249,29 @@ export type ReportedEvent = CallEvent & {
 /** Told of every event, synchronously. What it throws is reported to the others and changes nothing. */
 export type EventListener = (event: ReportedEvent) => void;
 
+/** Options of one listener. */
+export interface ListenerOptions {
+  /** What it is for, so that others see that somebody does that: `alerts`. Default: not told. */
+  readonly name?: string | undefined;
+}
+
 /** Where events go. One per Runtime. */
 export interface Events {
   /** Calls `listener` for every event from now on; returns the function that ends it. */
-  on(listener: EventListener): () => void;
+  on(listener: EventListener, options?: ListenerOptions): () => void;
   emit(event: ReportedEvent): void;
+  /** Those who listen now, by name; `undefined` for one that has not told its name. */
+  readonly listeners: readonly (string | undefined)[];
   /** Does anybody listen? Emitters of frequent events ask first and save the work. */
   readonly observed: boolean;
 }
 
 /** A listener that throws is reported to the others as `listener.failed`, and never changes an outcome (G5). */
 export function createEvents(): Events {
-  const listeners = new Set<EventListener>();
+  const listeners = new Map<EventListener, string | undefined>();
 
   function deliver(event: ReportedEvent, failed?: EventListener): void {
-    for (const listener of listeners) {
+    for (const listener of listeners.keys()) {
       if (listener === failed) continue;
       try {
         listener(event);
@@ -274,14 +282,17 @@ export function createEvents(): Events {
   }
 
   return {
-    on(listener) {
+    on(listener, { name } = {}) {
       // A wrapper of its own, so that one function registered twice is called twice and removed once.
       const entry: EventListener = (event) => listener(event);
-      listeners.add(entry);
+      listeners.set(entry, name);
       return () => void listeners.delete(entry);
     },
     emit: (event) => {
       if (listeners.size > 0) deliver(event);
+    },
+    get listeners() {
+      return [...listeners.values()];
     },
     get observed() {
       return listeners.size > 0;
