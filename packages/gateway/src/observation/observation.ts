@@ -6,6 +6,7 @@ import type { Crowd } from '../admission/pressure.js';
 import type { Chains } from '../chains/chains.js';
 import type { Config } from '../config/schema.js';
 import type { Standing } from '../routes/health.js';
+import { observeForPrometheus } from './prometheus.js';
 
 /** The gateway, as those who watch it get to see it. */
 export interface Observed {
@@ -27,8 +28,8 @@ export interface Observer {
 }
 
 /** Begins to watch; what is returned ends it. */
-export function observe(_observed: Observed): Observer {
-  const observers: readonly Observer[] = [];
+export function observe(observed: Observed): Observer {
+  const observers: readonly Observer[] = [observeForPrometheus(observed)];
   return {
     async close() {
       await Promise.allSettled(observers.map((observer) => observer.close()));

@@ -5,11 +5,15 @@ import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { retry } from '../policies/retry.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
 import { families } from './prometheus/families.js';
-import { type PrometheusOptions, prometheusMetrics } from './prometheus.js';
+import { type PrometheusOptions, type PrometheusRegistry, prometheusMetrics } from './prometheus.js';
 
 type Reported = CallEvent & { readonly correlationId?: string };
 
-const openMetrics = client.Registry.OPENMETRICS_CONTENT_TYPE;
+function openMetricsRegistry(): PrometheusRegistry {
+  const registry = new client.Registry<client.OpenMetricsContentType>();
+  registry.setContentType(client.Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry;
+}
 
 function metered(options: Partial<PrometheusOptions> = {}) {
   const runtime = virtualRuntime();
@@ -238,7 +242,7 @@ describe('labels', () => {
 
 describe('exemplars', () => {
   const exemplars = async (id: string): Promise<string[]> => {
-    const { emit, registry } = metered({ registry: new client.Registry(openMetrics) });
+    const { emit, registry } = metered({ registry: openMetricsRegistry() });
     emit({ ...finished, status: 502, errorType: 'upstream_unavailable', correlationId: id });
     return (await registry.metrics()).split('\n').flatMap((line) => / # \{(.*)\}/.exec(line)?.[1] ?? []);
   };

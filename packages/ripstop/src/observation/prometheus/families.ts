@@ -30,10 +30,10 @@ export interface Family<Label extends string = string> {
 
 const errorTypes = [...Object.keys(errorFacts), none];
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-const statuses =
-  '200 201 202 204 206 301 302 303 304 307 308 400 401 402 403 404 405 406 408 409 410 413 415 422 425 429 431 499 500 501 502 503 504 507 529'.split(
-    ' ',
-  );
+const statuses = [
+  200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 413, 415,
+  422, 425, 429, 431, 499, 500, 501, 502, 503, 504, 507, 529,
+].map(String);
 const levels = closed<DegradationLevel>({ full: true, reduced: true, minimal: true });
 const spikeKinds = closed<Spike['kind']>({ errors: true, latency: true, throughput: true });
 const refusers = ['admission', 'breaker', 'bulkhead', 'limit', 'rate_limit', 'throttle'];

@@ -1,0 +1,68 @@
+/** `GET /metrics`: what the gateway sees, as Prometheus reads it. */
+import * as client from 'prom-client';
+import type { BreakerState } from 'ripstop/policies';
+import { type PrometheusReadings, prometheusMetrics } from 'ripstop/prometheus';
+import { respond } from 'ripstop/serving';
+import { classicText, prefersOpenMetrics } from './classic-text.js';
+import type { Observed, Observer } from './observation.js';
+
+const { OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE } = client.Registry;
+
+type OpenMetricsRegistry = client.Registry<client.OpenMetricsContentType>;
+
+/** The classic text, or OpenMetrics with exemplars for those who ask for it by `Accept`. */
+export function observeForPrometheus(observed: Observed): Observer {
+  const { chute, config, runtime } = observed;
+  const registry = openMetricsRegistry();
+  const upstreams = Object.keys(config.upstreams);
+  const chains = [...Object.keys(config.models), ...Object.keys(config.images)];
+  const known = { model: upstreams, name: ['gateway', ...upstreams], chain: chains };
+  const metrics = prometheusMetrics({ client, registry, known, readings: readingsOf(observed) }, runtime);
+
+  chute.cord('metrics', { method: 'GET' }, async ({ request }) => {
+    const text = `${await withoutEnd(registry)}${await processMetrics().metrics()}`;
+    const open = prefersOpenMetrics(request.headers['accept']);
+    const type = open ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE;
+    return respond(200, { 'content-type': type, 'cache-control': 'no-store' }, open ? text : classicText(text));
+  });
+  return { close: () => metrics.close() };
+}
+
+function readingsOf({ config, gate, degradation, chains }: Observed): PrometheusReadings {
+  return {
+    queues: () => [{ name: 'gateway', running: gate.running, waiting: gate.waiting, limit: config.load.maxInFlight }],
+    levels: () => [{ name: 'gateway', level: degradation.level, systemLoad: degradation.systemLoad }],
+    breakers: () =>
+      chains.upstreams().map(({ name, details }) => ({ name, state: details['breaker'] as BreakerState })),
+    chains: () => chains.all().map((chain) => ({ name: chain.name, usable: chain.usable() })),
+  };
+}
+
+function openMetricsRegistry(): OpenMetricsRegistry {
+  const registry: OpenMetricsRegistry = new client.Registry();
+  registry.setContentType(OPENMETRICS_CONTENT_TYPE);
+  return registry;
+}
+
+/** Two registries are one page, which ends once. */
+async function withoutEnd(registry: OpenMetricsRegistry): Promise<string> {
+  return (await registry.metrics()).replace(/# EOF\n$/, '');
+}
+
+/** Counts of what is open take a list of all of it at each scrape, and have names of counters. */
+const leftOut = ['handles', 'requests', 'resources'].flatMap((what) => [
+  `nodejs_active_${what}`,
+  `nodejs_active_${what}_total`,
+]);
+
+let ofProcess: OpenMetricsRegistry | undefined;
+
+/** CPU, memory, event loop, garbage collection. Once a process, since prom-client's collectors of them never end. */
+function processMetrics(): OpenMetricsRegistry {
+  if (ofProcess === undefined) {
+    ofProcess = openMetricsRegistry();
+    client.collectDefaultMetrics({ register: ofProcess });
+    for (const name of leftOut) ofProcess.removeSingleMetric(name);
+  }
+  return ofProcess;
+}
