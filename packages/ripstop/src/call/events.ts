@@ -1,6 +1,9 @@
-import type { ErrorType, Origin } from '../errors/error-types.js';
+import type { ErrorType } from '../errors/error-types.js';
 import type { StopReason } from '../errors/model-error.js';
 import type { RejectionReason } from '../errors/rejections.js';
+import type { AlertStatus, HandledError, HealthStatus, OverallStatus, Spike } from './event-facts.js';
+
+export type { AlertStatus, HandledError, HealthStatus, OverallStatus, Spike };
 
 /** Everything that is reported while a call runs. Metrics, logs and alerts are listeners to these, and nothing else. */
 export type CallEvent =
@@ -207,37 +210,6 @@ export type CallEvent =
   | (HandledError & { readonly type: 'error.critical' })
   /** A function that was handed to us has thrown; the call went on without it. */
   | { readonly type: 'listener.failed'; readonly error: unknown };
-
-/** What an error handler tells of an error, once for each request that it ended. Nothing in it is private. */
-export interface HandledError {
-  readonly errorType: ErrorType;
-  /** The class of what was thrown, from which the error was made. */
-  readonly errorClass: string;
-  readonly status: number;
-  readonly origin: Origin;
-  readonly message: string;
-  readonly operation: string;
-  /** What was known of the request: plain JSON, redacted. */
-  readonly context: Readonly<Record<string, unknown>>;
-}
-
-/** `timeout`: the check did not answer in time; `error`: it threw. */
-export type HealthStatus = 'unknown' | 'healthy' | 'unhealthy' | 'error' | 'timeout';
-
-/** `degraded`: a check fails that is not critical. */
-export type OverallStatus = 'healthy' | 'degraded' | 'critical';
-
-export type AlertStatus = 'firing' | 'resolved';
-
-/** What is out of the ordinary, measured against what came before. */
-export interface Spike {
-  readonly kind: 'errors' | 'latency' | 'throughput';
-  /** The type of the errors; of latency and throughput, the operation. */
-  readonly subject: string;
-  /** Errors and calls a minute; of latency, milliseconds. */
-  readonly recent: number;
-  readonly baseline: number;
-}
 
 /** An event with the call that it belongs to. `at` is the monotonic time of the runtime's clock, in milliseconds. */
 export type ReportedEvent = CallEvent & {
