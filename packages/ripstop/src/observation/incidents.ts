@@ -62,7 +62,7 @@ export function incidents(options: IncidentOptions = {}, runtime: Runtime = syst
   assertCount('historySize', settings.historySize, 0);
   assertCount('maxOpen', settings.maxOpen);
   const book = new IncidentBook(settings, runtime);
-  const off = runtime.events.on((event) => book.hear(event));
+  const off = runtime.events.on((event) => book.hear(event), { name: 'incidents' });
   return {
     recent: () => book.recent(),
     close() {
@@ -83,6 +83,23 @@ class IncidentBook {
   private readonly current = new Map<string, IncidentRecord>();
   private readonly settling = new Map<IncidentRecord, Timer>();
   private readonly closed: Incident[] = [];
+  private readonly heard: { readonly [Type in CallEvent['type']]?: (event: Of<Type>) => void } = {
+    'attempt.finished': ({ model, errorType }) =>
+      errorType !== undefined && isModels(errorType) && this.recordOf(model),
+    'model.failed': (event) => this.failed(event),
+    'model.skipped': (event) => this.skipped(event),
+    'model.answered': (event) => this.answered(event),
+    'probe.finished': ({ model, healthy }) => this.current.get(model)?.probed(healthy),
+    'engine.started': (event) => this.engineMoved(event),
+    'engine.stopped': (event) => this.engineMoved(event),
+    'breaker.opened': (event) => this.breakerMoved(event),
+    'breaker.paused': (event) => this.breakerMoved(event),
+    'breaker.half_opened': (event) => this.breakerMoved(event),
+    'breaker.closed': (event) => this.breakerMoved(event),
+    'breaker.rejected': (event) => this.breakerMoved(event),
+    'breaker.overridden': (event) => this.breakerMoved(event),
+    'breaker.released': (event) => this.breakerMoved(event),
+  };
 
   constructor(settings: Settings, runtime: Runtime) {
     this.settings = settings;
@@ -90,26 +107,8 @@ class IncidentBook {
   }
 
   hear(event: ReportedEvent): void {
-    switch (event.type) {
-      case 'attempt.finished':
-        if (event.errorType !== undefined && isModels(event.errorType)) this.recordOf(event.model);
-        return;
-      case 'model.failed':
-        return this.failed(event);
-      case 'model.skipped':
-        // A window that is too small says nothing about how the model is.
-        if (event.reason !== 'window_too_small') this.current.get(event.model)?.leftOut(event.correlationId);
-        return;
-      case 'model.answered':
-        return this.answered(event);
-      case 'probe.finished':
-        return this.current.get(event.model)?.probed(event.healthy);
-      case 'engine.started':
-      case 'engine.stopped':
-        return this.engineMoved(event);
-      default:
-        if (event.type.startsWith('breaker.')) this.breakerMoved(event as Of<BreakerEvent>);
-    }
+    const heard = this.heard[event.type] as ((event: ReportedEvent) => void) | undefined;
+    heard?.(event);
   }
 
   recent(): readonly Incident[] {
@@ -126,6 +125,11 @@ class IncidentBook {
     if (!isModels(errorType)) return;
     this.recordOf(model).failed(errorType, correlationId);
     if (errorFacts[errorType].breaker === 'benches_credential') this.out(model, credential, 'model.failed', errorType);
+  }
+
+  private skipped({ model, reason, correlationId }: Of<'model.skipped'>): void {
+    // A window that is too small says nothing about how the model is.
+    if (reason !== 'window_too_small') this.current.get(model)?.leftOut(correlationId);
   }
 
   private answered({ model, wasFallback, correlationId }: Of<'model.answered'>): void {
@@ -158,27 +162,26 @@ class IncidentBook {
   }
 
   private breakerMoved(event: Of<BreakerEvent>): void {
-    const subject = this.settings.subjectOf?.(event.name) ?? event.name;
-    const cause = `breaker ${event.name}`;
-    if (event.type === 'breaker.opened') return this.out(subject, cause, event.type, event.reason);
-    if (event.type === 'breaker.paused' && event.reason === 'quota') {
-      return this.out(subject, cause, event.type, event.reason);
-    }
+    const { type, name } = event;
+    const subject = this.settings.subjectOf?.(name) ?? name;
+    const cause = `breaker ${name}`;
+    const isOut = type === 'breaker.opened' || (type === 'breaker.paused' && event.reason === 'quota');
+    if (isOut) return this.out(subject, cause, type, event.reason);
     const record = this.current.get(subject);
     if (record === undefined) return;
-    switch (event.type) {
+    switch (type) {
       case 'breaker.rejected':
         record.rejected += 1;
         return;
       case 'breaker.closed':
       case 'breaker.released':
-        return this.back(record, cause, event.type);
+        return this.back(record, cause, type);
       case 'breaker.paused':
-        return record.moved(event.type, event.reason);
+        return record.moved(type, event.reason);
       case 'breaker.overridden':
-        return record.moved(event.type, event.override);
+        return record.moved(type, event.override);
       case 'breaker.half_opened':
-        return record.moved(event.type);
+        return record.moved(type);
     }
   }
 
