@@ -19,7 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Where the library may use Node itself. Everything else runs wherever JavaScript does. */
 const usesNode = [
   /^serving\/adapters\/node(-\w+)?\.ts$/,
-  /^observation\/load-sources\/node-\w+\.ts$/,
+  /^observation\/(load-sources|checks)\/node-[\w-]+\.ts$/,
   /^call\/error-context\.ts$/,
   /^testing\//,
 ];
@@ -66,7 +66,9 @@ export function foreignImports(imports: readonly Import[]): string[] {
       const allowed = typeOnly || usesNode.some((place) => place.test(from.slice(library.length)));
       return allowed
         ? []
-        : [`${from} uses ${specifier}; only adapters/node, load-sources/node, error-context and testing may`];
+        : [
+            `${from} uses ${specifier}; only adapters/node, load-sources/node, checks/node, error-context and testing may`,
+          ];
     }
     // `#name` is a file of its own that the manifest chooses by platform.
     return typeOnly || specifier.startsWith('#')

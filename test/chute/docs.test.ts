@@ -1,4 +1,4 @@
-import { chuteDefaults, corsDefaults, healthCheckDefaults } from 'ripstop/serving';
+import { chuteDefaults, corsDefaults } from 'ripstop/serving';
 import { describe, expect, test } from 'vitest';
 import { readText } from '../repository.js';
 
@@ -42,13 +42,6 @@ describe('docs/chute.md', () => {
     const found = listed(heading, heading === 'Browsers' ? 'option of `cors`' : undefined);
     expect(Object.fromEntries(found)).toEqual(
       Object.fromEntries(options.map((option) => [option, written(known[option])])),
-    );
-  });
-
-  test('lists the options of a health check', () => {
-    const found = listed('The chute', 'option of a health check');
-    expect(Object.fromEntries(found)).toEqual(
-      Object.fromEntries(Object.entries(healthCheckDefaults).map(([name, value]) => [name, written(value)])),
     );
   });
 

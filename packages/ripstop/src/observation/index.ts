@@ -8,6 +8,26 @@ export {
   degradationLevelDefaults,
   type LevelOptions,
 } from './degradation-options.js';
+export { type EventLoopCheckOptions, eventLoopCheck, eventLoopCheckDefaults } from './checks/event-loop.js';
+export { modelCheck, modelCheckDefaults, type ModelCheckOptions } from './checks/model.js';
+export { upstreamCheck, upstreamCheckDefaults, type UpstreamCheckOptions } from './checks/upstream.js';
+export {
+  type HealthCheck,
+  healthCheckDefaults,
+  type HealthCheckOptions,
+  type HealthCheckResult,
+  type HealthReport,
+  type HealthTag,
+  type HealthTransition,
+  type HealthView,
+} from './health-check.js';
+export {
+  type HealthChecker,
+  healthChecker,
+  healthCheckerDefaults,
+  type HealthCheckerOptions,
+  type HealthReportOptions,
+} from './health-checker.js';
 export {
   type Incident,
   type IncidentOptions,

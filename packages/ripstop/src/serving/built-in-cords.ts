@@ -1,41 +1,58 @@
 /** What every chute answers besides its own cords, which win where both have a path: probes, health, its description. */
+import type { HealthReport, HealthTag } from '../observation/health-check.js';
+import type { HealthChecker } from '../observation/health-checker.js';
 import type { BodyLimits } from './body-limits.js';
 import type { Cord, CordHandler, Guard } from './cord.js';
-import { respond } from './exchange.js';
-import type { HealthChecks } from './health-checks.js';
+import { type ExchangeResponse, respond } from './exchange.js';
 import type { JsonSchema } from './json-schema.js';
 import type { Lifecycle } from './lifecycle.js';
 
 const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
 const everybody: Guard = () => undefined;
+/** When a probe that was refused may come again, in seconds. */
+const againInSeconds = '1';
 
 /**
- * `/livez`: the process answers. `/startupz`: the startup hooks are done. `/readyz`: send it traffic (I11). These three
- * ask for no credential, since probes have none. `/health`: the aggregate (R155), 503 when critical (D109).
+ * `/livez`: the process answers. `/startupz`: the startup hooks are done, and it stays so. `/readyz`: send it traffic
+ * (I11). Each is 503 while a critical check of its tag fails; they ask for no credential, since probes have none.
+ * `/health`: the aggregate (R155), 503 when critical (D109).
  */
 export function healthCords(
   limits: BodyLimits,
   lifecycle: Pick<Lifecycle<never>, 'started' | 'assertReady'>,
-  checks: Pick<HealthChecks<never>, 'report'>,
+  checks: Pick<HealthChecker, 'runAllChecks'>,
 ): readonly Cord[] {
+  let hasStarted = false;
+
+  async function probe(tag: HealthTag, status: string): Promise<ExchangeResponse | { readonly status: string }> {
+    const { overall_status } = await checks.runAllChecks({ tag });
+    if (overall_status !== 'critical') return { status };
+    return respond(503, { ...headers, 'retry-after': againInSeconds }, JSON.stringify({ status: overall_status }));
+  }
+
+  async function startup(): Promise<unknown> {
+    if (hasStarted) return { status: 'started' };
+    if (!lifecycle.started) lifecycle.assertReady();
+    const answer = await probe('startup', 'started');
+    hasStarted = answer.status === 'started';
+    return answer;
+  }
+
+  function readiness(): Promise<unknown> {
+    lifecycle.assertReady();
+    return probe('readiness', 'ready');
+  }
+
   return [
-    builtIn('livez', limits, () => ({ status: 'ok' }), everybody),
-    builtIn('startupz', limits, () => (lifecycle.started ? { status: 'started' } : lifecycle.assertReady()), everybody),
-    builtIn(
-      'readyz',
-      limits,
-      async () => {
-        lifecycle.assertReady();
-        const { overall_status: status } = await checks.report();
-        return status === 'critical' ? respond(503, headers, JSON.stringify({ status })) : { status: 'ready' };
-      },
-      everybody,
-    ),
-    builtIn('health', limits, async () => {
-      const report = await checks.report();
-      return respond(report.overall_status === 'critical' ? 503 : 200, headers, JSON.stringify(report));
-    }),
+    builtIn('livez', limits, () => probe('liveness', 'ok'), everybody),
+    builtIn('startupz', limits, startup, everybody),
+    builtIn('readyz', limits, readiness, everybody),
+    builtIn('health', limits, async () => healthAnswer(await checks.runAllChecks())),
   ];
+}
+
+function healthAnswer(report: HealthReport): ExchangeResponse {
+  return respond(report.overall_status === 'critical' ? 503 : 200, headers, JSON.stringify(report));
 }
 
 export function openApiCord(limits: BodyLimits, document: () => JsonSchema): Cord {

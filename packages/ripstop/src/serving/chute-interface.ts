@@ -1,11 +1,12 @@
 /** The face of a chute. */
 import type { StandardSchema } from '../input/issues.js';
+import type { HealthCheck, HealthCheckOptions, HealthReport } from '../observation/health-check.js';
+import type { HealthReportOptions } from '../observation/health-checker.js';
 import type { NodeServer } from './adapters/node-server.js';
 import type { CallerInput, CallerOutput, HandlerInput, HandlerResult, TypedService } from './chute-types.js';
 import type { CordHandler, CordMethod, CordOptions } from './cord.js';
 import type { ErrorHandler } from './error-handler.js';
 import type { ExchangeRequest, ExchangeResponse } from './exchange.js';
-import type { HealthCheck, HealthCheckOptions, HealthReport } from './health-checks.js';
 import type { JsonSchema } from './json-schema.js';
 import type { Hook, HookOptions } from './lifecycle.js';
 import type { ListenOptions } from './listen.js';
@@ -66,7 +67,7 @@ export interface Chute<State extends object = object, Cords = unknown> extends T
   /** Runs when the last request has ended, in reverse order. */
   onShutdown(hook: Hook<HookScope<State>>): Chute<State, Cords>;
   onShutdown(options: HookOptions, hook: Hook<HookScope<State>>): Chute<State, Cords>;
-  /** A part of `/health`, and if it is critical of `/readyz`. The same name replaces. @throws RangeError for a bad limit. */
+  /** A part of `/health`, and if it is critical of the probes of its tags. The same name replaces. @throws RangeError for a bad option. */
   healthCheck(name: string, check: HealthCheck<HookScope<State>>): Chute<State, Cords>;
   healthCheck(name: string, options: HealthCheckOptions, check: HealthCheck<HookScope<State>>): Chute<State, Cords>;
   /** Stands around every request from now on, unknown paths included; the first one is outermost. */
@@ -86,8 +87,8 @@ export interface Chute<State extends object = object, Cords = unknown> extends T
    * taken or a startup hook fails.
    */
   listen(options?: ListenOptions): Promise<NodeServer>;
-  /** All health checks, as `/health` tells them. */
-  health(): Promise<HealthReport>;
+  /** All health checks, as `/health` tells them; `view: 'full'` has the texts of errors too. */
+  health(options?: HealthReportOptions): Promise<HealthReport>;
   /** The OpenAPI 3.1 document of the cords. */
   openApi(): JsonSchema;
 }

@@ -1,6 +1,8 @@
 import { assertOneOf, assertPositive, withDefaults } from '../call/options.js';
 import { startErrorContext } from '../call/error-context.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
+import type { HealthCheck, HealthCheckOptions, HealthReport } from '../observation/health-check.js';
+import { type HealthChecker, healthChecker, type HealthReportOptions } from '../observation/health-checker.js';
 import { fetchHandler } from './adapters/fetch.js';
 import type { NodeServer } from './adapters/node-server.js';
 import { bodyLimits } from './body-limits.js';
@@ -12,13 +14,6 @@ import { type Cords, createCords } from './cords.js';
 import { createCors } from './cors.js';
 import { createErrorHandler, type ErrorHandler } from './error-handler.js';
 import type { ExchangeRequest, ExchangeResponse } from './exchange.js';
-import {
-  createHealthChecks,
-  type HealthCheck,
-  type HealthCheckOptions,
-  type HealthChecks,
-  type HealthReport,
-} from './health-checks.js';
 import type { JsonSchema } from './json-schema.js';
 import { createLifecycle, type Hook, type HookOptions, type Lifecycle } from './lifecycle.js';
 import type { Listen, ListenOptions } from './listen.js';
@@ -72,7 +67,8 @@ class Service<State extends object> {
   private readonly logger: Logger;
   private readonly runtime: Runtime;
   private readonly lifecycle: Lifecycle<HookScope<State>>;
-  private readonly checks: HealthChecks<HookScope<State>>;
+  private readonly scope: HookScope<State>;
+  private readonly checks: HealthChecker;
   private readonly cords: Cords;
   private readonly middlewares: Middleware<State>[] = [];
 
@@ -86,9 +82,9 @@ class Service<State extends object> {
     this.version = version;
     this.state = state;
     this.errorHandler = settings.errorHandler ?? createErrorHandler({ logger, profile }, runtime);
-    const scope: HookScope<State> = { state, log: logger };
-    this.lifecycle = createLifecycle(scope);
-    this.checks = createHealthChecks(scope, runtime);
+    this.scope = { state, log: logger };
+    this.lifecycle = createLifecycle(this.scope);
+    this.checks = healthChecker({}, runtime);
     const limits = bodyLimits(settings);
     this.cords = createCords(limits, runtime);
     if (settings.health === 'served') this.cords.addBuiltIn(healthCords(limits, this.lifecycle, this.checks));
@@ -124,7 +120,9 @@ class Service<State extends object> {
 
   healthCheck(name: string, ...args: Last<HealthCheckOptions, HealthCheck<HookScope<State>>>): this {
     const [options, check] = withOptions(args);
-    this.checks.register(name, options, check);
+    const { scope } = this;
+    const scoped: HealthCheck = ({ signal }) => check({ ...scope, signal });
+    this.checks.registerCheck(name, Object.assign(scoped, { close: () => check.close?.() }), options);
     return this;
   }
 
@@ -133,11 +131,13 @@ class Service<State extends object> {
     return this;
   }
 
-  start(): Promise<void> {
-    return this.lifecycle.start();
+  async start(): Promise<void> {
+    await this.lifecycle.start();
+    this.checks.start();
   }
 
   stop(): Promise<void> {
+    this.checks.close();
     return this.lifecycle.stop();
   }
 
@@ -158,8 +158,8 @@ class Service<State extends object> {
     return listen(listener, { errorHandler, ...options }, this.runtime);
   }
 
-  health(): Promise<HealthReport> {
-    return this.checks.report();
+  health(options?: HealthReportOptions): Promise<HealthReport> {
+    return this.checks.runAllChecks(options);
   }
 
   openApi(): JsonSchema {

@@ -183,3 +183,20 @@ test('the log ends with the function that began it', () => {
   runtime.events.emit({ type: 'breaker.closed', name: 'b', at: 0 });
   expect(messages).toEqual(['Circuit breaker for a is now CLOSED']);
 });
+
+test('R190: a check that fails is a warning, a service that is critical an error, and the way back is news', () => {
+  const change = { type: 'health.changed', check: 'disk', critical: false, at: 0 } as const;
+  const levels = [
+    eventLine({ ...change, status: 'healthy', previous: 'unknown' }),
+    eventLine({ ...change, status: 'unhealthy', previous: 'healthy' }),
+    eventLine({ ...change, status: 'healthy', previous: 'unhealthy' }),
+    eventLine({
+      type: 'health.overall_changed',
+      status: 'critical',
+      previous: 'healthy',
+      criticalFailures: ['model'],
+      at: 0,
+    }),
+  ].map(({ level }) => level);
+  expect(levels).toEqual(['debug', 'warn', 'info', 'error']);
+});

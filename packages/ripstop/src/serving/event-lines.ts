@@ -75,16 +75,18 @@ export function eventLine(event: ReportedEvent): LogLine {
  */
 export function logEvents(events: Pick<Events, 'on'>, logger: Logger): () => void {
   const safe = redactingLogger(logger);
-  return events.on((event) => {
+  const listener: EventListener = (event) => {
     if (event.type === 'error.handled' || event.type === 'error.critical') return;
     // Most events are of the level `debug`, which few loggers write, and making a line is dear.
     if (safe.isLevelEnabled?.(levelOf(event)) !== false) write(safe, eventLine(event));
-  });
+  };
+  return events.on(listener, { name: 'log' });
 }
 
 function levelOf(event: ReportedEvent): LogLevel {
   if (event.type === 'error.handled') return event.severity;
   if (event.type === 'retry.stopped') return stopLevel(event);
+  if (event.type === 'health.changed' || event.type === 'health.overall_changed') return healthLevel(event);
   return levels[event.type];
 }
 
@@ -93,6 +95,12 @@ function stopLevel({ stopReason, errorType, rejection }: Extract<CallEvent, { ty
   if (stopReason === 'cancelled' || rejection !== undefined) return 'debug';
   if (errorType !== undefined && errorTypes[errorType].origin === 'client') return 'info';
   return stopReason === 'not_retryable' ? 'error' : 'warn';
+}
+
+/** That something works is news only after it has not. */
+function healthLevel({ status, previous }: { readonly status: string; readonly previous: string }): LogLevel {
+  if (status === 'healthy' || status === 'unknown') return previous === 'unknown' ? 'debug' : 'info';
+  return status === 'critical' ? 'error' : 'warn';
 }
 
 type Texts = { readonly [Type in CallEvent['type']]?: (event: Extract<ReportedEvent, { type: Type }>) => string };

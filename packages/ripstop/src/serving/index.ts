@@ -31,13 +31,6 @@ export {
   type ResponseHeaders,
   respond,
 } from './exchange.js';
-export {
-  type HealthCheck,
-  type HealthCheckOptions,
-  type HealthCheckResult,
-  type HealthReport,
-  healthCheckDefaults,
-} from './health-checks.js';
 export type { JsonSchema, SchemaSide, ToJsonSchema } from './json-schema.js';
 export type { Hook, HookOptions } from './lifecycle.js';
 export type { ListenOptions } from './listen.js';

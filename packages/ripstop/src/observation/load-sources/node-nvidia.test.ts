@@ -24,24 +24,27 @@ const { signal } = new AbortController();
 const mib = 2 ** 20;
 
 test('D94: the busiest GPU is the load, and the memory of the fullest is told apart', async () => {
-  const { command, calls } = await program('two', 'echo "37, 1024, 81559"\necho "92, 512, 81559"');
+  const { command, calls } = await program(
+    'two',
+    'echo "0, NVIDIA H100, 37, 1024, 81559"\necho "1, NVIDIA H100, 92, 512, 81559"',
+  );
   const gpu = nvidiaGpu({ command, devices: [0, 'GPU-1'] }, virtualRuntime());
   expect(await gpu.read(signal)).toBe(0.92);
   expect(await gpu.memory()).toEqual({ usedBytes: 1_024 * mib, totalBytes: 81_559 * mib });
   expect(await calls()).toEqual([
-    '--query-gpu=utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits --id=0,GPU-1',
+    '--query-gpu=index,name,utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits --id=0,GPU-1',
   ]);
 });
 
 test('D93: what the driver does not know is not known', async () => {
-  const { command } = await program('mig', 'echo "[N/A], [Insufficient Permissions], 81559"');
+  const { command } = await program('mig', 'echo "0, NVIDIA H100, [N/A], [Insufficient Permissions], 81559"');
   const gpu = nvidiaGpu({ command });
   expect([await gpu.read(signal), await gpu.memory()]).toEqual([undefined, undefined]);
 });
 
 test('D94: the program is started at most every five seconds, however often it is asked', async () => {
   const runtime = virtualRuntime();
-  const { command, calls } = await program('busy', 'echo "50, 1, 2"');
+  const { command, calls } = await program('busy', 'echo "0, NVIDIA L4, 50, 1, 2"');
   const gpu = nvidiaGpu({ command }, runtime);
   expect(await Promise.all([gpu.read(signal), gpu.read(signal), gpu.memory()])).toMatchObject([0.5, 0.5, {}]);
   await runtime.clock.advance(4_999);
@@ -76,7 +79,7 @@ test('D94: where there is no such program nothing is known, and it is not looked
   const command = join(folder, 'later');
   const gpu = nvidiaGpu({ command }, runtime);
   expect(await gpu.read(signal)).toBeUndefined();
-  await program('later', 'echo "50, 1, 2"');
+  await program('later', 'echo "0, NVIDIA L4, 50, 1, 2"');
   await runtime.clock.advance(3_600_000);
   expect(await gpu.read(signal)).toBeUndefined();
 });
