@@ -63,7 +63,7 @@ export function prometheusMetrics(options: PrometheusOptions, runtime: Runtime =
     return found;
   }
   const meters = createMeters({ client, registry, namesOf, readings: gaugesOf(options.readings ?? {}, runtime) });
-  const stop = runtime.events.on((event) => tell(event, meters));
+  const stop = runtime.events.on((event) => tell(event, meters), { name: 'prometheus' });
   return {
     close() {
       stop();
