@@ -15,7 +15,7 @@ export interface RunningGateway {
   output(): string;
   /** The log lines so far, parsed. */
   log(): readonly Record<string, unknown>[];
-  /** Sends the signal and waits for the exit code. */
+  /** Sends the signal (SIGINT: one that is not waited after) and waits for the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
@@ -58,7 +58,7 @@ export async function startGateway({ yaml, args = [], env = {} }: GatewayStart =
     child,
     output: () => text,
     log: () => text.split('\n').flatMap(parsed),
-    async stop(signal = 'SIGTERM') {
+    async stop(signal = 'SIGINT') {
       if (child.exitCode === null) child.kill(signal);
       const [code] = await exited;
       await rm(folder, { recursive: true, force: true });

@@ -60,7 +60,7 @@ export async function openStage(scenarios, { closeIdle = '5s', config: more = {}
       return (await request(counters, { method: 'GET' })).json.open - 1;
     },
     async close() {
-      const code = await gateway.stop('SIGTERM');
+      const code = await gateway.stop('SIGINT');
       await chaos.stop('SIGTERM');
       await rm(folder, { recursive: true, force: true });
       return code;

@@ -19,6 +19,7 @@ import { addGenerateImage } from './routes/generate-image.js';
 import { addGenerateResilient } from './routes/generate-resilient.js';
 import { addHealth } from './routes/health.js';
 import { addImageGenerations } from './routes/image-generations.js';
+import { ModelService, textRoutes } from './routes/model-service.js';
 import { addModels } from './routes/models.js';
 import { addPage } from './routes/page.js';
 import { createUpstream, type Upstream } from './upstreams/upstream.js';
@@ -31,6 +32,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Listens, then waits until local engines can answer. Returns the port. Rejects when it cannot serve. */
   listen(): Promise<number>;
+  /** From now on `/readyz` says 503, and everything else goes on: load balancers send nothing new. */
+  leave(): void;
   /** Stops accepting, lets requests end within `server.drain`, then ends engines and connections. Idempotent. */
   close(): Promise<void>;
 }
@@ -41,7 +44,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
   const upstreams = new Map(
     Object.entries(config.upstreams).map(([name, upstream]) => [name, createUpstream(name, upstream, runtime)]),
   );
-  const chains = createChains(config, upstreams, runtime);
+  const chains = createChains({ config, upstreams, level: () => degradation.level }, runtime);
   const standing = { draining: false };
   const endEventLog = logEventsBehind(runtime.events, logger);
   const authenticate = authenticator(settings);
@@ -70,18 +73,20 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
     return next();
   });
   const perKey = load.perKey && keyLimit({ requests: load.perKey.requests, perMs: load.perKey.per }, runtime);
-  chute.use(admission({ gate, callerOf: callerOf(settings), keyLimit: perKey }, runtime));
+  const goesSmaller = chains.all().some(({ smaller }) => smaller !== undefined) ? textRoutes : undefined;
+  chute.use(admission({ gate, callerOf: callerOf(settings), keyLimit: perKey, goesSmaller }, runtime));
   addPage(chute);
   addHealth(chute, chains, standing, runtime);
   addModels(chute, chains, runtime);
-  addGenerate(chute, chains, runtime);
-  addGenerateResilient(chute, chains);
-  addAdaptiveGenerate(chute, chains, degradation, runtime);
-  addGenerateImage(chute, chains, runtime);
-  addChatCompletions(chute, chains, runtime);
-  addCompletions(chute, chains, runtime);
+  const service = new ModelService({ chains, degradation, degrade: load.degrade ? 'by_level' : 'never' }, runtime);
+  addGenerate(chute, service);
+  addGenerateResilient(chute, service);
+  addAdaptiveGenerate(chute, service);
+  addGenerateImage(chute, service);
+  addChatCompletions(chute, service);
+  addCompletions(chute, service);
   addEmbeddings(chute, chains);
-  addImageGenerations(chute, chains, runtime);
+  addImageGenerations(chute, service);
   const observation = observe({ config, chute, chains, gate, degradation, standing, logger, runtime });
 
   let server: NodeServer | undefined;
@@ -102,6 +107,9 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
       server = await serve(chute.handle, { host: settings.host, port: settings.port }, runtime);
       await Promise.all([...upstreams.values()].map(started));
       return server.port;
+    },
+    leave() {
+      standing.draining = true;
     },
     close() {
       closing ??= end();

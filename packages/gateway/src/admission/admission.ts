@@ -12,6 +12,8 @@ export interface AdmissionOptions {
   readonly callerOf: (headers: ExchangeRequest['headers']) => string;
   /** How often each caller may ask. Default: as often as he likes. */
   readonly keyLimit?: KeyLimit | undefined;
+  /** Where requests that would be shed at `minimal` are let in, since a smaller model may answer them. Default: nowhere. */
+  readonly goesSmaller?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface AdmissionOptions {
  * its stream has ended. Models are asked by POST, and nothing else is: health, pages and lists pass freely.
  */
 export function admission(options: AdmissionOptions, { clock }: Runtime): Middleware<object> {
-  const { gate, callerOf, keyLimit } = options;
+  const { gate, callerOf, keyLimit, goesSmaller } = options;
   return async ({ request, route, context, reply }, next) => {
     if (request.method !== 'POST' || route === undefined) return next();
     const timing = startTiming(reply, clock);
@@ -28,7 +30,7 @@ export function admission(options: AdmissionOptions, { clock }: Runtime): Middle
       const priority = requestPriority(request.headers);
       const key = callerOf(request.headers);
       await keyLimit?.(key, context, reply.headers);
-      const entering = gate.enter({ key, priority, context });
+      const entering = gate.enter({ key, priority, context, ...(goesSmaller?.has(route) && { whenMinimal: 'enter' }) });
       slot = entering instanceof Promise ? await entering : entering;
       timing.waited();
       // Between a slot's being handed over and this step the caller may have left, or the deadline passed.

@@ -20,6 +20,8 @@ export interface Applicant {
   /** 0 to 9; higher goes first. */
   readonly priority: number;
   readonly context: CallContext;
+  /** At `minimal`, where it is less urgent than usual. Default: it is shed. */
+  readonly whenMinimal?: 'shed' | 'enter';
 }
 
 /** Leave to be under way. Must be freed once; more often does no harm. */
@@ -88,7 +90,8 @@ export class Gate {
     const { context } = applicant;
     if (context.aborted) throw context.reason;
     const level = this.level();
-    if (level === 'minimal' && applicant.priority < usualPriority) throw this.refusal('shed', context);
+    const { priority, whenMinimal = 'shed' } = applicant;
+    if (level === 'minimal' && priority < usualPriority && whenMinimal === 'shed') throw this.refusal('shed', context);
     if (this.held < this.options.maxInFlight) return this.hold();
     // What waits is half as much and waits half as long when the level is not full.
     const share = level === 'full' ? 1 : 0.5;

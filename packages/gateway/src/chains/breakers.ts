@@ -12,15 +12,21 @@ const quotaCooldownMs = 60_000;
 /** A key that was refused is not tried again for so long while somebody else can answer. */
 const refusedMs = 60_000;
 
+/** An upstream, and what it is asked for; without an endpoint, to chat. */
+export interface Asked {
+  readonly name: string;
+  readonly endpoint?: Endpoint | undefined;
+}
+
 /** What is known of all upstreams. Chains with the same rules share what they know; the budget is the upstream's own. */
 export class Breakers {
   private readonly runtime: Runtime;
   /** By upstream, endpoint and rules. */
   private readonly breakers = new Map<string, Map<string, Map<string, CircuitBreaker>>>();
   private readonly budgets = new Map<string, RetryBudget>();
-  /** Until when an upstream is left alone because it has refused our key, on the runtime's clock. */
+  /** By upstream and endpoint: until when it is left alone because it has refused our key, on the runtime's clock. */
   private readonly benched = new Map<string, number>();
-  /** Upstreams whose last try ran into a limit: nobody should have to wait for the next one. */
+  /** Those whose last try ran into a limit: nobody should have to wait for the next one. */
   private readonly silent = new Set<string>();
   /** Failures for which the upstream is not to blame: another one has failed the same request alike (GW13). */
   private readonly blameless = new WeakSet<object>();
@@ -44,7 +50,7 @@ export class Breakers {
     let breaker = breakers.get(rules);
     if (breaker === undefined) {
       const options = {
-        name: endpoint === undefined ? upstream : `${upstream}/${endpoint}`,
+        name: placeOf({ name: upstream, endpoint }),
         consecutive,
         cooldownMs: cooldown,
         maxCooldownMs: Math.max(cooldown, longestCooldownMs),
@@ -74,28 +80,33 @@ export class Breakers {
     return budget;
   }
 
-  /** Says that this upstream has refused our key. */
-  bench(upstream: string): void {
-    this.benched.set(upstream, this.runtime.clock.now() + refusedMs);
+  /** Says that our key has been refused here. */
+  bench(asked: Asked): void {
+    this.benched.set(placeOf(asked), this.runtime.clock.now() + refusedMs);
   }
 
-  isBenched(upstream: string): boolean {
-    return (this.benched.get(upstream) ?? 0) > this.runtime.clock.now();
+  isBenched(asked: Asked): boolean {
+    return (this.benched.get(placeOf(asked)) ?? 0) > this.runtime.clock.now();
   }
 
-  /** Says how the last try at this upstream ended. */
-  heard(upstream: string, end: 'answer' | 'silence'): void {
-    if (end === 'silence') this.silent.add(upstream);
-    else this.silent.delete(upstream);
+  /** Says how the last try here ended. */
+  heard(asked: Asked, end: 'answer' | 'silence'): void {
+    if (end === 'silence') this.silent.add(placeOf(asked));
+    else this.silent.delete(placeOf(asked));
   }
 
-  /** Would a trial of this upstream be a wait for something that may never come? */
-  isSilent(upstream: string): boolean {
-    return this.silent.has(upstream);
+  /** Would a trial be a wait for something that may never come? */
+  isSilent(asked: Asked): boolean {
+    return this.silent.has(placeOf(asked));
   }
 
   /** Says that this failure is no evidence against the upstream. */
   acquit(error: object): void {
     this.blameless.add(error);
   }
+}
+
+/** Upstreams have no slash in their names. */
+function placeOf({ name, endpoint }: Asked): string {
+  return endpoint === undefined ? name : `${name}/${endpoint}`;
 }

@@ -1,55 +1,15 @@
 import type { CircuitBreaker, Runtime } from 'ripstop';
-import { ModelError, ModelNotFoundError } from 'ripstop/errors';
-import {
-  type BilledAttempt,
-  type ChatRequest,
-  type Delta,
-  type GenerateOptions,
-  type Generation,
-  type ModelFallbackChain,
-  modelFallbackChain,
-  type TextModel,
-} from 'ripstop/models';
-import type { CallContext } from 'ripstop/policies';
+import { ModelNotFoundError } from 'ripstop/errors';
+import { type ChatRequest, modelFallbackChain, type Prefill, type SecondLine, type TextModel } from 'ripstop/models';
+import type { DegradationLevel } from 'ripstop/observation';
 import { type UpstreamLimits, upstreamLimits } from '../admission/upstream-limits.js';
 import type { Config, ImageConfig, ModelConfig } from '../config/schema.js';
 import type { Endpoint, EndpointRequests } from '../upstreams/endpoints.js';
 import type { Upstream } from '../upstreams/upstream.js';
+import { type Askable, type AskedModels, askers } from './askable.js';
 import { Breakers } from './breakers.js';
-import { firstCause } from './first-cause.js';
+import { Hedging } from './hedging.js';
 import { Tries } from './tries.js';
-
-/** Who answered, for headers and logs. */
-export interface Served {
-  readonly upstream: string;
-  /** Upstreams that were asked, the one that answered included. */
-  readonly attempts: number;
-  readonly wasFallback: boolean;
-}
-
-export interface ChainOptions extends GenerateOptions {
-  /** The time for all upstreams together, in milliseconds from now. */
-  readonly deadlineMs?: number;
-  readonly context: CallContext;
-  /** Told once, before the first word of the answer. */
-  readonly served: (facts: Served) => void;
-}
-
-/** A stream that is resumed where it breaks off, as far as that can be done. */
-export interface ChainStream {
-  readonly deltas: AsyncIterable<Delta>;
-  /** Who speaks now. */
-  readonly serving: Served;
-  /** Of a resumed stream, what each upstream's part has cost; complete at its end. */
-  readonly billed: readonly BilledAttempt[];
-}
-
-/** A chain as it is asked. */
-export interface Askable<Request> {
-  generate(input: Request, options: ChainOptions): Promise<Generation & { readonly upstream: string }>;
-  /** Settles with the first content. */
-  stream(input: Request, options: ChainOptions): Promise<ChainStream>;
-}
 
 /** One name that callers may ask for, and the upstreams that stand behind it. */
 export interface Chain extends Askable<string | ChatRequest> {
@@ -57,6 +17,8 @@ export interface Chain extends Askable<string | ChatRequest> {
   /** The largest window in the chain, where all are known. */
   readonly contextLength: number | undefined;
   readonly description: string | undefined;
+  /** The model that stands in for it at `minimal`, for what is less urgent than usual. */
+  readonly smaller?: string | undefined;
   /** The time for a whole call, in milliseconds. */
   readonly totalMs: number;
   /** Is anybody there to answer? */
@@ -82,17 +44,25 @@ export interface Chains {
   upstreams(): readonly UpstreamState[];
 }
 
-export function createChains(config: Config, upstreams: ReadonlyMap<string, Upstream>, runtime: Runtime): Chains {
+/** What chains are made of. */
+export interface ChainParts {
+  readonly config: Config;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** How the service stands: no stream is hedged unless that is `full`. Default: always `full`. */
+  readonly level?: () => DegradationLevel;
+}
+
+export function createChains({ config, upstreams, level = () => 'full' }: ChainParts, runtime: Runtime): Chains {
   const breakers = new Breakers(runtime);
   const limits = upstreamLimits(config.load, config.upstreams, runtime);
-  const shared: Shared = { upstreams, breakers, limits };
+  const shared: Shared = { upstreams, breakers, limits, level, runtime };
   const chains = new Map<string, Chain>();
   for (const [name, model] of Object.entries(config.models)) {
-    chains.set(name, createChain(name, model, shared, runtime));
+    chains.set(name, createChain(name, model, shared));
   }
   const images = new Map<string, Chain>();
   for (const [name, model] of Object.entries(config.images)) {
-    images.set(name, createChain(name, asModel(model), shared, runtime));
+    images.set(name, createChain(name, asModel(model), shared));
   }
 
   return {
@@ -116,6 +86,8 @@ interface Shared {
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly breakers: Breakers;
   readonly limits: UpstreamLimits;
+  readonly level: () => DegradationLevel;
+  readonly runtime: Runtime;
 }
 
 const imageExample = 'images: { default: [main] }';
@@ -132,8 +104,9 @@ function asModel({ timeouts, ...rest }: ImageConfig): ModelConfig {
   return { ...rest, timeouts: { ...timeouts, firstContent: timeouts.headers }, resume: false, hedge: false };
 }
 
-function createChain(name: string, config: ModelConfig, shared: Shared, runtime: Runtime): Chain {
+function createChain(name: string, config: ModelConfig, shared: Shared): Chain {
   const { timeouts } = config;
+  const { runtime } = shared;
   const attemptLimits = {
     connectMs: timeouts.connect,
     headersMs: timeouts.headers,
@@ -143,7 +116,7 @@ function createChain(name: string, config: ModelConfig, shared: Shared, runtime:
   const places = config.chain.flatMap((upstreamName) => shared.upstreams.get(upstreamName) ?? []);
   const members = places.map((upstream) => {
     const breaker = shared.breakers.get(upstream.name, config.breaker);
-    return { upstream, breaker, model: upstream.model(attemptLimits) };
+    return { upstream, breaker, model: upstream.model(attemptLimits), prefill: upstream.prefill };
   });
   const endpoints = new Map<Endpoint, Askable<string | ChatRequest>>();
   const counting = members.find(({ model }) => model.countTokens !== undefined)?.model;
@@ -156,20 +129,23 @@ function createChain(name: string, config: ModelConfig, shared: Shared, runtime:
     description: members.every(({ upstream }) => upstream.description !== undefined)
       ? members[0]?.upstream.description
       : undefined,
+    smaller: config.smaller,
     totalMs: timeouts.total,
     usable: () => members.some(({ upstream, breaker }) => isUsable(upstream, [breaker])),
     countTokens: counting?.countTokens?.bind(counting),
-    ...askers(modelsOf(members, config, shared, runtime)),
+    ...askers(modelsOf(members, config, shared), runtime),
     at<E extends Endpoint>(endpoint: E) {
       let askable = endpoints.get(endpoint);
       if (askable === undefined) {
         const able = places.flatMap((upstream) => {
-          const model = upstream.endpoint(endpoint, attemptLimits);
-          if (model === undefined) return [];
-          return [{ upstream, model, breaker: shared.breakers.get(upstream.name, config.breaker, endpoint) }];
+          const asked = upstream.endpoint(endpoint, attemptLimits);
+          if (asked === undefined) return [];
+          return [
+            { upstream, endpoint, ...asked, breaker: shared.breakers.get(upstream.name, config.breaker, endpoint) },
+          ];
         });
         if (able.length === 0) throw new ModelNotFoundError(`The model ${name} has nobody for ${endpoint}`);
-        askable = askers(modelsOf(able, { ...config, resume: false }, shared, runtime));
+        askable = askers(modelsOf(able, config, shared), runtime);
         endpoints.set(endpoint, askable);
       }
       // What is asked is handed on unread, to models that are all of this endpoint.
@@ -183,76 +159,31 @@ interface Place {
   readonly upstream: Upstream;
   readonly breaker: CircuitBreaker;
   readonly model: TextModel;
+  /** How it is asked to go on from a text, where it can. */
+  readonly prefill?: Prefill | undefined;
+  /** Default: it chats. */
+  readonly endpoint?: Endpoint;
 }
 
-function modelsOf(
-  members: readonly Place[],
-  config: ModelConfig,
-  { breakers, limits }: Shared,
-  runtime: Runtime,
-): ModelFallbackChain {
-  const chain = modelFallbackChain({ resume: config.resume ? 'plain_text' : 'off', trialWaitMs }, runtime);
+function modelsOf(members: readonly Place[], config: ModelConfig, shared: Shared): AskedModels {
+  const { breakers, limits, level, runtime } = shared;
   const tries = new Tries(breakers, runtime);
-  members.forEach(({ upstream, breaker, model }, index) => {
+  const begun = ({ context, beside }: SecondLine): void => tries.join(context, beside);
+  const pay = (upstream: string) => breakers.budget(upstream).take();
+  const hedging = config.hedge === false ? undefined : new Hedging({ hedge: config.hedge, level, pay, begun }, runtime);
+  const resume = config.resume ? 'plain_text' : 'off';
+  const chain = modelFallbackChain({ resume, trialWaitMs, hedge: hedging }, runtime);
+  members.forEach(({ upstream, breaker, model, prefill, endpoint }, index) => {
     const behind = members.slice(index + 1);
     const elsewhere = (): boolean =>
       behind.some((other) => isUsable(other.upstream, [other.breaker]) && limits.hasRoom(other.upstream.name));
     const limit = limits.at(upstream.name, elsewhere);
     const { attempts } = config.retry;
-    const policy = tries.at({ name: upstream.name, limit, breaker, attempts, behind: behind.length });
-    const { prefill } = upstream;
+    const policy = tries.at({ name: upstream.name, endpoint, limit, breaker, attempts, behind: behind.length });
     if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy, breaker, prefill });
     else chain.addFallbackModel(model, upstream.name, index, { policy, breaker, prefill });
   });
-  return chain;
-}
-
-function askers(chain: ModelFallbackChain): Askable<string | ChatRequest> {
-  return {
-    async generate(input, { served, ...options }) {
-      try {
-        const {
-          generated_text: text,
-          model_used: upstream,
-          ...rest
-        } = await chain.generateWithFallback(input, options);
-        served({ upstream, attempts: rest.attempts.length + 1, wasFallback: rest.was_fallback });
-        return { upstream, text, usage: rest.usage, finishReason: rest.finish_reason, raw: rest.raw };
-      } catch (error) {
-        throw failed(error, served);
-      }
-    },
-    async stream(input, { served, ...options }) {
-      try {
-        const answer = await chain.streamWithFallback(input, options);
-        const stream: ChainStream = {
-          deltas: answer.stream,
-          get serving() {
-            const { model_used: upstream, attempts, was_fallback: wasFallback } = answer;
-            return { upstream, attempts: attempts.length + 1, wasFallback };
-          },
-          get billed() {
-            return answer.billed;
-          },
-        };
-        served(stream.serving);
-        return stream;
-      } catch (error) {
-        throw failed(error, served);
-      }
-    },
-  };
-}
-
-/** The error that the caller gets; who was asked last is told like who answered. */
-function failed(error: unknown, served: (facts: Served) => void): unknown {
-  if (!ModelError.isInstance(error)) return error;
-  const { attempts } = error;
-  const last = attempts?.at(-1)?.model;
-  if (attempts !== undefined && last !== undefined) {
-    served({ upstream: last, attempts: attempts.length, wasFallback: attempts[0]?.model !== last });
-  }
-  return firstCause(error);
+  return { chain, hedging };
 }
 
 function isUsable(upstream: Upstream, breakers: readonly CircuitBreaker[]): boolean {

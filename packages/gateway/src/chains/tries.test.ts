@@ -39,7 +39,7 @@ function house(acts: Readonly<Record<string, Act>>, models: Readonly<Record<stri
   const asked: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
   const upstreams = new Map(names.map((name): [string, Upstream] => [name, upstream(name)]));
   const config = configSchema.parse({ models: { default: names, ...models } });
-  const chains = createChains(config, upstreams, runtime);
+  const chains = createChains({ config, upstreams }, runtime);
 
   function upstream(name: string): Upstream {
     const generate = async (): Promise<string> => {

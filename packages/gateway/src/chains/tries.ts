@@ -1,7 +1,7 @@
 import { type CircuitBreaker, ModelOverloadedError, pipeline, type Policy, type Runtime, retry } from 'ripstop';
 import { ModelError } from 'ripstop/errors';
 import { type CallContext, policy } from 'ripstop/policies';
-import type { Breakers } from './breakers.js';
+import type { Asked, Breakers } from './breakers.js';
 import { retriesSameTarget } from './same-target.js';
 import { tryAside } from './try-aside.js';
 
@@ -11,8 +11,7 @@ const triesPerRequest = 6;
 const slowShare = 0.5;
 
 /** One upstream of a chain, as the tries at it are made. */
-export interface Target {
-  readonly name: string;
+export interface Target extends Asked {
   readonly breaker: CircuitBreaker;
   /** How many calls it takes at a time. */
   readonly limit: Policy;
@@ -26,6 +25,8 @@ export interface Target {
 interface Request {
   readonly startedAt: number;
   tries: number;
+  /** Of these, those at each upstream. */
+  readonly triesAt: Map<string, number>;
   /** Who failed first in each way. */
   readonly failures: Map<string, string>;
 }
@@ -69,9 +70,9 @@ export class Tries {
       (next, scope) => {
         const request = this.requestOf(scope);
         if (request.tries >= triesPerRequest) throw notAsked('tries_spent');
-        if (target.behind > 0 && this.breakers.isBenched(target.name)) throw notAsked('key_refused');
-        if (target.behind > 0 && this.breakers.isSilent(target.name) && breaker.state === 'half_open') {
-          tryAside(aside, next, () => this.breakers.heard(target.name, 'answer'));
+        if (target.behind > 0 && this.breakers.isBenched(target)) throw notAsked('key_refused');
+        if (target.behind > 0 && this.breakers.isSilent(target) && breaker.state === 'half_open') {
+          tryAside(aside, next, () => this.breakers.heard(target, 'answer'));
           throw notAsked('silent');
         }
         const work = (attempt: CallContext) => this.once(request, target, () => next(attempt), scope);
@@ -81,13 +82,19 @@ export class Tries {
     );
   }
 
+  /** What is tried in this context belongs to the same request as what is tried in that one. */
+  join(context: CallContext, other: CallContext): void {
+    this.requests.set(context, this.requestOf(other));
+  }
+
   private async once<T>(request: Request, target: Target, next: () => Promise<T>, scope: CallContext): Promise<T> {
     const { clock } = this.runtime;
     const startedAt = clock.now();
     request.tries += 1;
+    request.triesAt.set(target.name, (request.triesAt.get(target.name) ?? 0) + 1);
     try {
       const answer = await next();
-      this.breakers.heard(target.name, 'answer');
+      this.breakers.heard(target, 'answer');
       scope.emit({ type: 'attempt.finished', model: target.name, ms: clock.now() - startedAt });
       return answer;
     } catch (error) {
@@ -98,8 +105,8 @@ export class Tries {
         const totalMs = scope.deadline - request.startedAt;
         this.failed.set(error, { request, target, ms, totalMs });
         if (this.isKnown(error, request, target)) this.breakers.acquit(error);
-        if (isSilence(error)) this.breakers.heard(target.name, 'silence');
-        if (isRefusal(error)) this.breakers.bench(target.name);
+        if (isSilence(error)) this.breakers.heard(target, 'silence');
+        if (isRefusal(error)) this.breakers.bench(target);
       }
       throw error;
     }
@@ -121,13 +128,14 @@ export class Tries {
     if (last === undefined) return true;
     const { request, target, ms, totalMs } = last;
     // Nobody behind loses his one try to a repetition.
-    return ms <= totalMs * slowShare && request.tries + target.behind < triesPerRequest;
+    const isLast = (request.triesAt.get(target.name) ?? 0) >= target.attempts;
+    return !isLast && ms <= totalMs * slowShare && request.tries + target.behind < triesPerRequest;
   }
 
   private requestOf(scope: CallContext): Request {
     const known = this.requests.get(scope);
     if (known !== undefined) return known;
-    const request: Request = { startedAt: this.runtime.clock.now(), tries: 0, failures: new Map() };
+    const request: Request = { startedAt: this.runtime.clock.now(), tries: 0, triesAt: new Map(), failures: new Map() };
     this.requests.set(scope, request);
     return request;
   }

@@ -1,3 +1,4 @@
+import { systemRuntime } from 'ripstop';
 import {
   ConfigError,
   defaultConfig,
@@ -36,7 +37,7 @@ export async function serve(options: ServeOptions, environment: Environment): Pr
     console.error(`ripstop: ${startFailure(error, config)}`);
     return 1;
   }
-  await toldToStop(gateway);
+  await toldToStop(gateway, config.server.drainWait);
   return 0;
 }
 
@@ -90,14 +91,20 @@ Ctrl-C ends it.
 `;
 }
 
-/** The first signal ends the gateway cleanly; a second one ends the process at once. */
-function toldToStop(gateway: Gateway): Promise<void> {
+/**
+ * The first signal ends the gateway cleanly; a second one ends the process at once. SIGTERM comes from whoever runs the
+ * service, and who sends it traffic has to notice first; nobody waits for that after Ctrl-C.
+ */
+function toldToStop(gateway: Gateway, drainWaitMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false;
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143);
       stopping = true;
-      gateway.close().then(resolve, reject);
+      gateway.leave();
+      const close = (): void => void gateway.close().then(resolve, reject);
+      if (signal === 'SIGTERM') systemRuntime.clock.after(drainWaitMs, close);
+      else close();
     };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);

@@ -121,9 +121,24 @@ test.each([
   ],
   ['an empty chain', `${main}models: { default: [] }`, 'models.default: must name at least one upstream'],
   [
-    'an option that is not built yet',
-    `${main}models: { default: { chain: [main], hedge: true } }`,
-    'models.default.hedge: is not in this version; leave it out or set it to false',
+    'a hedge that is neither on nor off',
+    `${main}models: { default: { chain: [main], hedge: 1s } }`,
+    'models.default.hedge: must be true, false, or the time to wait before it, such as { after: 500ms }',
+  ],
+  [
+    'an unknown key of a hedge',
+    `${main}models: { default: { chain: [main], hedge: { afer: 1s } } }`,
+    'models.default.hedge.afer: unknown key; did you mean after?',
+  ],
+  [
+    'a smaller model that nobody knows',
+    `${main}models: { default: { chain: [main], smaller: tiny }, small: [main] }`,
+    'models.default.smaller: must be another name under models; known are default, small',
+  ],
+  [
+    'a smaller model that is the same',
+    `${main}models: { default: { chain: [main], smaller: default } }`,
+    'models.default.smaller: must be another name under models; known are default',
   ],
   [
     'an open door',
@@ -149,6 +164,23 @@ test.each([
   ['a list at the top', '- a', 'the configuration: must be a mapping of keys to values'],
 ])('%s stops the start with a sentence that names the key and the fix', (_, text, sentence) => {
   expect(problemsOf(text)).toContain(sentence);
+});
+
+test('GW14: a store that gateways would share is refused in words, so that nobody relies on one', () => {
+  expect(problemsOf('shared: { redis: "redis://127.0.0.1:6379" }')).toEqual([
+    'shared: is not in this version; leave it out',
+  ]);
+});
+
+test('GW18: hedging is off, on, or on after a time', () => {
+  const hedgeOf = (text: string): unknown =>
+    parseConfig(`${main}models: { default: { chain: [main]${text} } }`, {}).models['default']?.hedge;
+  expect(['', ', hedge: false', ', hedge: true', ', hedge: { after: 300ms }'].map(hedgeOf)).toEqual([
+    false,
+    false,
+    {},
+    { after: 300 },
+  ]);
 });
 
 test('a missing environment variable is named, with the key that wants it', () => {

@@ -137,6 +137,12 @@ function checkReferences({ models, images, upstreams, server }: Config): string[
     for (const name of chain.filter((candidate) => 'engine' in (upstreams[candidate] ?? {})))
       problems.push(`${place}: the upstream ${name} runs on this machine and paints nothing; name one with a url`);
   }
+  for (const [name, { smaller }] of Object.entries(models)) {
+    if (smaller === undefined || (smaller !== name && Object.hasOwn(models, smaller))) continue;
+    problems.push(
+      `models.${name}.smaller: must be another name under models; known are ${Object.keys(models).join(', ')}`,
+    );
+  }
   if (Object.keys(models).length === 0) problems.push('models: must have at least one entry, such as default: [main]');
   problems.push(...exposureProblems(server));
   return problems;

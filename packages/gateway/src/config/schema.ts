@@ -17,8 +17,6 @@ const port = z
   ])
   .pipe(z.number().int().min(0).max(65_535));
 
-const notYet = z.literal(false, { error: 'is not in this version; leave it out or set it to false' });
-
 const server = z
   .strictObject({
     host: z
@@ -43,6 +41,11 @@ const server = z
     drain: duration
       .prefault('30s')
       .describe('How long requests that are under way may take to end when the gateway is told to stop.'),
+    drainWait: duration
+      .prefault('3s')
+      .describe(
+        'After SIGTERM, how long `/readyz` says 503 before new connections are refused: what a load balancer needs to notice.',
+      ),
   })
   .describe('Where the gateway listens, who may call, how it ends.');
 
@@ -109,7 +112,21 @@ const modelSettings = z.strictObject({
     .boolean()
     .default(true)
     .describe('Is a stream of plain text that breaks off said to its end by another upstream? ([more](resume.md))'),
-  hedge: notYet.default(false).describe('Not in this version.'),
+  hedge: z
+    .union([z.boolean(), z.strictObject({ after: duration.optional() })], {
+      error: 'must be true, false, or the time to wait before it, such as { after: 500ms }',
+    })
+    .transform((value) => (value === true ? {} : value))
+    .default(false)
+    .describe(
+      'Is a stream without content asked of the next upstream too, beside the first? `true`: after what 95 % of recent streams took. `{ after: 500ms }`: after that.',
+    ),
+  smaller: z
+    .string()
+    .optional()
+    .describe(
+      'Another name under `models`: it answers at `minimal`, for requests of a priority below 5. Without it they are shed.',
+    ),
 });
 
 const imageSettings = z.strictObject({ chain, timeouts: imageTimeouts.prefault({}), retry, breaker });
@@ -141,6 +158,10 @@ const load = z
       })
       .optional()
       .describe('A limit for each key besides. Without it there is none.'),
+    degrade: z
+      .boolean()
+      .default(false)
+      .describe('Do the levels shorten what `/v1/*` is asked for? `/adaptive_generate` is shortened in any case.'),
     levels: z
       .strictObject({
         reduced: share.default(0.7).describe('The pressure above which the service counts as reduced.'),
@@ -194,6 +215,7 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   'models.*.timeouts': Object.keys(timeouts.shape),
   'models.*.retry': ['attempts'],
   'models.*.breaker': ['consecutive', 'cooldown'],
+  'models.*.hedge': ['after'],
   'images.*': Object.keys(imageSettings.shape),
   'images.*.timeouts': Object.keys(imageTimeouts.shape),
   'images.*.retry': ['attempts'],

@@ -7,6 +7,7 @@ import { createChains } from '../chains/chains.js';
 import { parseConfig } from '../config/load.js';
 import { createUpstream } from '../upstreams/upstream.js';
 import { addAdaptiveGenerate } from './adaptive-generate.js';
+import { ModelService } from './model-service.js';
 
 const silent = (): void => undefined;
 const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
@@ -29,11 +30,11 @@ async function adaptive(
     {},
   );
   const main = createUpstream('main', config.upstreams['main']);
-  const chains = createChains(config, new Map([['main', main]]), systemRuntime);
+  const chains = createChains({ config, upstreams: new Map([['main', main]]) }, systemRuntime);
   const service = degradation({ smoothingMs: 0, stepUpAfterMs: 0 });
   service.updateSystemLoad(loads[level]);
   const chute = createChute({ name: 'adaptive', logger });
-  addAdaptiveGenerate(chute, chains, service, systemRuntime);
+  addAdaptiveGenerate(chute, new ModelService({ chains, degradation: service }, systemRuntime));
   await chute.start();
   cleanUp.push(
     () => upstream.close(),

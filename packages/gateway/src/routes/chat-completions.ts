@@ -1,10 +1,11 @@
-import { newCorrelationId, type Runtime } from 'ripstop';
+import { newCorrelationId } from 'ripstop';
 import { isContent } from 'ripstop/models';
 import type { Chute, Reply } from 'ripstop/serving';
 import { z } from 'zod';
-import type { Chains, ChainStream } from '../chains/chains.js';
+import type { ChainStream } from '../chains/askable.js';
 import { brokenOff } from './broken-off.js';
 import { chunkMaker, completion } from './chat-wire.js';
+import { type ModelService, takesLess } from './model-service.js';
 import { note, told } from './told.js';
 
 /** What we look at; every other field travels to the upstream as it is. */
@@ -19,32 +20,33 @@ const input = z.looseObject({
 });
 
 /** `POST /v1/chat/completions`: OpenAI's chat, whole or as a stream, from the chain that the request names. */
-export function addChatCompletions(chute: Chute<object>, chains: Chains, { clock, random, events }: Runtime): void {
-  chute.cord(
-    'chat_completions',
-    { path: '/v1/chat/completions', dialect: 'openai', input },
-    async ({ input: { model, stream, ...request }, context, reply }) => {
-      const chain = chains.get(model);
-      const created = Math.floor(clock.date().getTime() / 1000);
-      const id = `chatcmpl-${newCorrelationId({ clock, random, events })}`;
-      const options = { context, deadlineMs: chain.totalMs, served: told(reply) };
-      if (stream !== true) {
-        const answer = await chain.generate(request, options);
-        return completion(answer, { id, created, model: answer.upstream });
-      }
-      const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
-      const answer = await chain.stream(request, options);
-      const facts = {
-        id,
-        created,
-        get model() {
-          return answer.serving.upstream;
-        },
-      };
-      const make = chunkMaker(facts, usage, () => answer.billed);
-      return chunks(answer, make, reply);
-    },
-  );
+export function addChatCompletions(chute: Chute<object>, service: ModelService): void {
+  const { runtime } = service;
+  chute.cord('chat_completions', { path: '/v1/chat/completions', dialect: 'openai', input }, async (call) => {
+    const { context, reply } = call;
+    const { model, stream, ...asked } = call.input;
+    const chain = service.textChain(call, model);
+    const request = service.allowed(call, asked);
+    const created = Math.floor(runtime.clock.date().getTime() / 1000);
+    const id = `chatcmpl-${newCorrelationId(runtime)}`;
+    const whenOutOfMemory = takesLess(call) ? 'halve' : 'next';
+    const options = { context, deadlineMs: chain.totalMs, whenOutOfMemory, served: told(reply) } as const;
+    if (stream !== true) {
+      const answer = await chain.generate(request, options);
+      return completion(answer, { id, created, model: answer.upstream });
+    }
+    const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
+    const answer = await chain.stream(request, options);
+    const facts = {
+      id,
+      created,
+      get model() {
+        return answer.serving.upstream;
+      },
+    };
+    const make = chunkMaker(facts, usage, () => answer.billed);
+    return chunks(answer, make, reply);
+  });
 }
 
 async function* chunks(

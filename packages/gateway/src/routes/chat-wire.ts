@@ -52,14 +52,14 @@ export function chunkMaker(
     if (finishReason !== undefined) chunks.push(own([{ index: 0, delta: {}, finish_reason: finishReason }]));
     finished ||= finishReason !== undefined;
     if (finished && counted !== undefined && usage === 'with usage') {
-      chunks.push(own([], { usage: usageOnTheWire(counted), ...split(billed()) }));
+      chunks.push(own([], { usage: usageOnTheWire(counted), ...billedSplit(billed()) }));
     }
     return chunks;
   };
 }
 
 /** Whose tokens the usage of a resumed stream is the sum of. */
-function split(billed: readonly BilledAttempt[]): Json {
+export function billedSplit(billed: readonly BilledAttempt[]): Json {
   if (billed.length === 0) return {};
   const attempts = billed.map(({ model, usage, counted }) => {
     return { model, ...usageOnTheWire(usage), ...(counted === 'estimated' ? { estimated: true } : {}) };

@@ -1,10 +1,11 @@
-import { newCorrelationId, type Runtime } from 'ripstop';
+import { newCorrelationId } from 'ripstop';
 import { isContent } from 'ripstop/models';
 import type { Chute, Reply } from 'ripstop/serving';
 import { z } from 'zod';
-import type { Chains, ChainStream } from '../chains/chains.js';
+import type { ChainStream } from '../chains/askable.js';
 import { brokenOff } from './broken-off.js';
 import { completionChunks, textCompletion } from './completion-wire.js';
+import { type ModelService, takesLess } from './model-service.js';
 import { note, told } from './told.js';
 
 const tokens = z.array(z.number().int());
@@ -20,24 +21,36 @@ const input = z.looseObject({
 });
 
 /** `POST /v1/completions`: OpenAI's older kind, which goes on where a text ends, whole or as a stream. */
-export function addCompletions(chute: Chute, chains: Chains, runtime: Runtime): void {
-  chute.cord(
-    'completions',
-    { path: '/v1/completions', dialect: 'openai', input },
-    async ({ input: { model, stream, ...request }, context, reply }) => {
-      const chain = chains.get(model);
-      const created = Math.floor(runtime.clock.date().getTime() / 1000);
-      const id = `cmpl-${newCorrelationId(runtime)}`;
-      const options = { context, deadlineMs: chain.totalMs, served: told(reply) };
-      if (stream !== true) {
-        const answer = await chain.at('completions').generate(request, options);
-        return textCompletion(answer, { id, created, model: answer.upstream });
-      }
-      const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
-      const answer = await chain.at('completions').stream(request, options);
-      return chunks(answer, completionChunks({ id, created, model: answer.serving.upstream }, usage), reply);
-    },
-  );
+export function addCompletions(chute: Chute, service: ModelService): void {
+  const { runtime } = service;
+  chute.cord('completions', { path: '/v1/completions', dialect: 'openai', input }, async (call) => {
+    const { context, reply } = call;
+    const { model, stream, ...asked } = call.input;
+    const chain = service.textChain(call, model);
+    const request = service.allowed(call, asked);
+    const created = Math.floor(runtime.clock.date().getTime() / 1000);
+    const id = `cmpl-${newCorrelationId(runtime)}`;
+    const whenOutOfMemory = takesLess(call) ? 'halve' : 'next';
+    const options = { context, deadlineMs: chain.totalMs, whenOutOfMemory, served: told(reply) } as const;
+    if (stream !== true) {
+      const answer = await chain.at('completions').generate(request, options);
+      return textCompletion(answer, { id, created, model: answer.upstream });
+    }
+    const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
+    const answer = await chain.at('completions').stream(request, options);
+    const facts = {
+      id,
+      created,
+      get model() {
+        return answer.serving.upstream;
+      },
+    };
+    return chunks(
+      answer,
+      completionChunks(facts, usage, () => answer.billed),
+      reply,
+    );
+  });
 }
 
 async function* chunks(

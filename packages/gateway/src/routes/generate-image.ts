@@ -1,8 +1,8 @@
-import type { Runtime } from 'ripstop';
 import { type ImageModel, safeGenerateImage, safeGenerateImageDefaults } from 'ripstop/models';
 import type { Chute, CordCall } from 'ripstop/serving';
 import { z } from 'zod';
-import type { Chain, Chains } from '../chains/chains.js';
+import type { Chain } from '../chains/chains.js';
+import type { ModelService } from './model-service.js';
 import { told } from './told.js';
 
 const { width, height, steps, guidanceScale } = safeGenerateImageDefaults;
@@ -20,10 +20,10 @@ const input = z.object({
 });
 
 /** The guide's cord `POST /generate_image` (R105–R111). */
-export function addGenerateImage(chute: Chute, chains: Chains, runtime: Runtime): void {
+export function addGenerateImage(chute: Chute, service: ModelService): void {
   chute.cord('generate_image', { input }, async (call) => {
     const { prompt, num_inference_steps, guidance_scale, negative_prompt, model, ...picture } = call.input;
-    const chain = chains.images(model);
+    const chain = service.chains.images(model);
     const options = {
       ...picture,
       steps: num_inference_steps,
@@ -32,7 +32,9 @@ export function addGenerateImage(chute: Chute, chains: Chains, runtime: Runtime)
       timeoutMs: chain.totalMs,
       context: call.context,
     };
-    return await safeGenerateImage(asImageModel(chain, call), prompt, options, runtime);
+    const answer = await safeGenerateImage(asImageModel(chain, call), prompt, options, service.runtime);
+    if (answer.warning !== undefined) service.less(call, ['size']);
+    return answer;
   });
 }
 

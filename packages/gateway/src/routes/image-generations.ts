@@ -2,8 +2,8 @@ import type { Runtime } from 'ripstop';
 import { type ImageLimits, type SafeImage, safeGenerateImage } from 'ripstop/models';
 import type { Chute } from 'ripstop/serving';
 import { z } from 'zod';
-import type { Chains } from '../chains/chains.js';
 import { asImageModel } from './generate-image.js';
+import type { ModelService } from './model-service.js';
 
 const size = z
   .string()
@@ -37,27 +37,27 @@ const limits: ImageLimits = {
 };
 
 /** `POST /v1/images/generations`: OpenAI's pictures, from the chain under `images` that the request names. */
-export function addImageGenerations(chute: Chute, chains: Chains, runtime: Runtime): void {
-  chute.cord(
-    'images_generations',
-    { path: '/v1/images/generations', dialect: 'openai', input },
-    async ({ input: asked, context, reply }) => {
-      const { model, prompt, n, size: sides, response_format: _format, stream: _stream, ...more } = asked;
-      const { num_inference_steps: steps, guidance_scale: guidanceScale, negative_prompt, seed, ...fields } = more;
-      const chain = chains.images(model);
-      const [width, height] = (sides ?? 'auto') === 'auto' ? [1_024, 1_024] : (sides ?? '').split('x').map(Number);
-      const picture = { width, height, steps, guidanceScale, negativePrompt: negative_prompt, seed };
-      const painter = asImageModel(chain, { context, reply }, fields);
-      const endsAt = runtime.clock.now() + chain.totalMs;
-      const pictures: SafeImage[] = [];
-      // One after the other: several at once would each take a slot of the upstream, and this request has one of ours.
-      while (pictures.length < (n ?? 1)) {
-        const timeoutMs = Math.max(endsAt - runtime.clock.now(), 1);
-        pictures.push(await safeGenerateImage(painter, prompt, { ...picture, limits, timeoutMs, context }, runtime));
-      }
-      return answerOf(pictures, runtime);
-    },
-  );
+export function addImageGenerations(chute: Chute, service: ModelService): void {
+  const { runtime } = service;
+  chute.cord('images_generations', { path: '/v1/images/generations', dialect: 'openai', input }, async (call) => {
+    const { context, reply } = call;
+    const asked = service.allowed(call, call.input);
+    const { model, prompt, n, size: sides, response_format: _format, stream: _stream, ...more } = asked;
+    const { num_inference_steps: steps, guidance_scale: guidanceScale, negative_prompt, seed, ...fields } = more;
+    const chain = service.chains.images(model);
+    const [width, height] = (sides ?? 'auto') === 'auto' ? [1_024, 1_024] : (sides ?? '').split('x').map(Number);
+    const picture = { width, height, steps, guidanceScale, negativePrompt: negative_prompt, seed };
+    const painter = asImageModel(chain, { context, reply }, fields);
+    const endsAt = runtime.clock.now() + chain.totalMs;
+    const pictures: SafeImage[] = [];
+    // One after the other: several at once would each take a slot of the upstream, and this request has one of ours.
+    while (pictures.length < (n ?? 1)) {
+      const timeoutMs = Math.max(endsAt - runtime.clock.now(), 1);
+      pictures.push(await safeGenerateImage(painter, prompt, { ...picture, limits, timeoutMs, context }, runtime));
+    }
+    if (pictures.some(({ warning }) => warning !== undefined)) service.less(call, ['size']);
+    return answerOf(pictures, runtime);
+  });
 }
 
 function answerOf(pictures: readonly SafeImage[], { clock }: Runtime): object {

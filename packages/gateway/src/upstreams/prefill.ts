@@ -26,3 +26,9 @@ const withPrefix: Prefill = (request, sent) => {
 const continuing: Prefill = (request, sent) => {
   return { ...assistantPrefill(request, sent), continue_final_message: true, add_generation_prompt: false };
 };
+
+/** Of a text completion: the prompt is the text to go on from, and what has been said of the answer is a part of it. */
+export const promptPrefill: Prefill = (request, sent) => ({
+  ...request,
+  prompt: `${String(request['prompt'])}${sent}`,
+});

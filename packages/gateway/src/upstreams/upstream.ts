@@ -3,8 +3,15 @@ import { type OpenaiTimeouts, openaiModel, type Prefill, type TextModel } from '
 import type { HttpUpstreamConfig, UpstreamConfig } from '../config/schema.js';
 import { EmbeddedTextModel, type LocalModelHealth } from '../embedded-model/embedded-text-model.js';
 import { chatAsCompletions, type Endpoint, httpEndpoint } from './endpoints.js';
-import { prefillOf } from './prefill.js';
+import { prefillOf, promptPrefill } from './prefill.js';
 import { undiciTransport } from './undici-transport.js';
+
+/** What an upstream is asked through for what is no chat. */
+export interface EndpointModel {
+  readonly model: TextModel;
+  /** How it is asked to go on from a text, where it can. */
+  readonly prefill?: Prefill | undefined;
+}
 
 /** One place where answers come from: a service over HTTP, or an engine on this machine. */
 export interface Upstream {
@@ -12,7 +19,7 @@ export interface Upstream {
   /** The model here, under the limits of one chain. Connections and engines are shared between chains. */
   model(limits: OpenaiTimeouts): TextModel;
   /** The same for what is no chat; undefined where it cannot be asked for that. */
-  endpoint(endpoint: Endpoint, limits: OpenaiTimeouts): TextModel | undefined;
+  endpoint(endpoint: Endpoint, limits: OpenaiTimeouts): EndpointModel | undefined;
   /** How it is asked to go on from a text, where it can. */
   readonly prefill?: Prefill | undefined;
   /** What callers should know before they choose it. */
@@ -35,8 +42,11 @@ function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime
   return {
     name,
     model: (timeouts) => openaiModel({ url, model, key, headers, contextLength, timeouts, transport }, runtime),
-    endpoint: (endpoint, timeouts) =>
-      httpEndpoint(endpoint, config, { url, key, headers, timeouts, transport }, runtime),
+    endpoint: (endpoint, timeouts) => ({
+      model: httpEndpoint(endpoint, config, { url, key, headers, timeouts, transport }, runtime),
+      // To go on from a text is what it is there for.
+      ...(endpoint === 'completions' ? { prefill: promptPrefill } : {}),
+    }),
     prefill: prefillOf(config),
     health: () => undefined,
     start: async () => undefined,
@@ -62,7 +72,7 @@ function localUpstream(name: string, config: Exclude<UpstreamConfig, HttpUpstrea
     name,
     ...(config.engine === 'embedded' ? { description: embeddedDescription } : {}),
     model: () => model,
-    endpoint: (endpoint) => (endpoint === 'completions' ? chatAsCompletions(model) : undefined),
+    endpoint: (endpoint) => (endpoint === 'completions' ? { model: chatAsCompletions(model) } : undefined),
     health: () => model.health(),
     start: () => model.start(),
     close: () => model.stop(),

@@ -16,10 +16,10 @@ import { retry } from '../policies/retry.js';
 import { timeout } from '../policies/timeout.js';
 import { type ScriptedAnswer, type ScriptedModel, scriptedModel } from '../testing/scripted-model.js';
 import { virtualRuntime, type VirtualRuntime } from '../testing/virtual-runtime.js';
+import type { FallbackStream } from './chain-answer.js';
 import {
   type ChainCallOptions,
   type FallbackChainOptions,
-  type FallbackStream,
   fallbackChainDefaults,
   type ModelFallbackChain,
   modelFallbackChain,

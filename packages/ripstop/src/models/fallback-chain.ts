@@ -12,9 +12,8 @@ import { walk } from './fallback-walk.js';
 import type { ChainHedge } from './hedged-walk.js';
 import { asGeneration, openStream } from './open-stream.js';
 import type { ResumeWork } from './resume.js';
-import type { BilledAttempt } from './resume-part.js';
 import { asksForPlainText, type Prefill, tokensAsked } from './resume-request.js';
-import type { ChatRequest, Delta, GenerateOptions, TextModel, TextResult, Usage } from './text-model.js';
+import type { ChatRequest, GenerateOptions, TextModel, TextResult, Usage } from './text-model.js';
 
 /** Options of `modelFallbackChain()`. */
 export interface FallbackChainOptions {

@@ -5,7 +5,8 @@ import type { ModelError } from '../errors/model-error.js';
 import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { type ScriptedAnswer, type ScriptedModel, scriptedModel } from '../testing/scripted-model.js';
 import { type VirtualRuntime, virtualRuntime } from '../testing/virtual-runtime.js';
-import { type FallbackStream, type ModelFallbackChain, modelFallbackChain } from './fallback-chain.js';
+import type { FallbackStream } from './chain-answer.js';
+import { type ModelFallbackChain, modelFallbackChain } from './fallback-chain.js';
 import type { ChainHedge, SecondLine } from './hedged-walk.js';
 
 interface Hedged {

@@ -73,7 +73,7 @@ export class AnswerPart {
   billed(input: string | ChatRequest): BilledAttempt {
     const { name: model } = this.member;
     if (this.usage !== undefined) return { model, usage: this.usage, counted: 'by_model' };
-    const inputTokens = estimateTokens(asChatRequest(input));
+    const inputTokens = estimateTokens(promptOf(input) ?? asChatRequest(input));
     return { model, usage: { inputTokens, outputTokens: this.pieces }, counted: 'estimated' };
   }
 
@@ -85,4 +85,9 @@ export class AnswerPart {
 
 export function sum(a: Usage, b: Usage): Usage {
   return { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };
+}
+
+/** Of a text completion. */
+function promptOf(input: string | ChatRequest): string | undefined {
+  return typeof input === 'object' && typeof input['prompt'] === 'string' ? input['prompt'] : undefined;
 }

@@ -17,12 +17,22 @@ export function asChatRequest(input: string | ChatRequest): ChatRequest {
 }
 
 /** Asked for with anything else, an answer is more than its text, and cannot be put together from two. */
-const neverPlain: readonly string[] = ['functions', 'function_call', 'audio', 'web_search_options'];
+const neverPlain: readonly string[] = [
+  'functions',
+  'function_call',
+  'audio',
+  'web_search_options',
+  // Of text completions: an answer that repeats the prompt, one that fits before a text, and the best of several.
+  'echo',
+  'suffix',
+  'best_of',
+];
 
 /** Does the request ask for one text, and nothing besides? Only such an answer is resumed (GW7). */
 export function asksForPlainText(input: string | ChatRequest): boolean {
   if (typeof input === 'string') return true;
-  const { tools, response_format: format, logprobs, top_logprobs: top, n, modalities } = input;
+  const { tools, response_format: format, logprobs, top_logprobs: top, n, modalities, prompt } = input;
+  if (prompt !== undefined && typeof prompt !== 'string') return false;
   if (neverPlain.some((field) => isSet(input[field]))) return false;
   if (isSet(tools) && !(Array.isArray(tools) && tools.length === 0)) return false;
   if (isSet(format) && (format as { type?: unknown }).type !== 'text') return false;

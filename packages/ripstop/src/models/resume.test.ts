@@ -19,10 +19,10 @@ import { circuitBreaker } from '../policies/circuit-breaker.js';
 import { retry } from '../policies/retry.js';
 import { type ScriptedAnswer, type ScriptedModel, scriptedModel } from '../testing/scripted-model.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
+import type { FallbackStream } from './chain-answer.js';
 import {
   type ChainCallOptions,
   type FallbackChainOptions,
-  type FallbackStream,
   type ModelFallbackChain,
   modelFallbackChain,
 } from './fallback-chain.js';

@@ -1,6 +1,7 @@
 /** `ripstop/policies`: what we do about a failing call. */
 export type { Call, CallContext, ContextOptions } from '../call/call.js';
 export { type CallReport, callReport } from '../call/call-report.js';
+export { type Quantiles, quantiles } from './parts/quantiles.js';
 export { detectNestedRetries } from './parts/attempt-storage.js';
 export { type BackoffOptions, backoffDefaults, type Jitter } from './parts/backoff.js';
 export {
