@@ -87,7 +87,7 @@ export function readSources(folder) {
 }
 
 /** A program that sees these files and nothing else: names and comments need no standard library. */
-function programOf(files, names) {
+export function programOf(files, names) {
   const text = (path) => files.get(path.slice(1));
   return ts.createProgram({
     rootNames: names.filter((name) => files.has(name)).map((name) => `/${name}`),

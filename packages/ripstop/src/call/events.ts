@@ -201,7 +201,7 @@ export type CallEvent =
       readonly type: 'engine.stopped';
       readonly model?: string | undefined;
       readonly reason: string;
-      /** When it is started again; 0 where it was stopped for good. */
+      /** The wait before it is started again; 0 where it was stopped for good. */
       readonly restartMs: number;
     }
   /** An error has become the answer to a request. */

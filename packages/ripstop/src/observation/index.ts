@@ -41,3 +41,9 @@ export type { LoadReading, LoadSource } from './load-sampler.js';
 export { type EventLoopLoadOptions, eventLoopLoad, eventLoopLoadDefaults } from './load-sources/event-loop.js';
 export { type MetricsPageOptions, metricsPageDefaults, metricsPageLoad } from './load-sources/metrics-page.js';
 export { type Occupancy, occupancyLoad } from './load-sources/occupancy.js';
+export {
+  type RecoveryProbes,
+  type RecoveryProbesOptions,
+  recoveryProbeDefaults,
+  recoveryProbes,
+} from './recovery-probes.js';
