@@ -4,7 +4,7 @@ import type { BreakerState } from 'ripstop/policies';
 import { type PrometheusReadings, prometheusMetrics } from 'ripstop/prometheus';
 import { respond } from 'ripstop/serving';
 import { classicText, prefersOpenMetrics } from './classic-text.js';
-import type { Observed, Observer } from './observation.js';
+import type { Observed, Observer } from './observed.js';
 
 const { OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE } = client.Registry;
 

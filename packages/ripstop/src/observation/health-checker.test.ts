@@ -18,8 +18,6 @@ function watched(options: HealthCheckerOptions = {}): Watched {
   return { checker: healthChecker(options, runtime), runtime, told };
 }
 
-const never = (): Promise<never> => new Promise(() => undefined);
-
 /** A check that says what it is set to. */
 function lever(): { works: boolean; runs: number; readonly check: () => boolean } {
   const state = { works: true, runs: 0, check: () => ((state.runs += 1), state.works) };

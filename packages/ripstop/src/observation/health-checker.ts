@@ -121,7 +121,7 @@ export function healthChecker(options: HealthCheckerOptions = {}, runtime: Runti
       if (state === 'started') watched.repeat();
     },
     async runAllChecks(reportOptions = {}) {
-      await Promise.all(asked(reportOptions.tag).map((check) => check.refreshed()));
+      await Promise.all(asked(reportOptions.tag).flatMap((check) => check.refreshed() ?? []));
       return latest(reportOptions);
     },
     latest,

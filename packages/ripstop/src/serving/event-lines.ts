@@ -1,6 +1,6 @@
 /** Events as log lines: one table of levels, one function from event to line. */
 import { errorContext } from '../call/error-context.js';
-import type { CallEvent, Events, ReportedEvent } from '../call/events.js';
+import type { CallEvent, EventListener, Events, ReportedEvent } from '../call/events.js';
 import { errorTypes } from '../errors/error-table.js';
 import type { ErrorType } from '../errors/error-types.js';
 import { type Logger, type LogLevel, type LogLine, redactingLogger, write } from './logger.js';

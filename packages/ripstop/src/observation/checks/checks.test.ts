@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { CallEvent } from '../../call/events.js';
 import type { ErrorType } from '../../errors/error-types.js';
+import type { Clock } from '../../call/runtime.js';
 import { ModelLoadingError } from '../../errors/upstream-errors.js';
 import type { GenerateOptions } from '../../models/text-model.js';
 import { virtualRuntime } from '../../testing/virtual-runtime.js';
@@ -22,7 +23,7 @@ describe('modelCheck', () => {
     readonly check: HealthCheck;
     readonly asked: (GenerateOptions | undefined)[];
     fails: Error | undefined;
-    hear(event: CallEvent): void;
+    readonly hear: (event: CallEvent) => void;
   }
 
   function scene(options: ModelCheckOptions = {}): Scene {
@@ -245,7 +246,7 @@ describe('eventLoopCheck', () => {
     await runtime.clock.advance(200);
     expect(await free).toEqual({ healthy: true, delay_ms: 0 });
     let now = 0;
-    const late = { ...runtime.clock, now: () => now, after: runtime.clock.after };
+    const late: Clock = { ...runtime.clock, now: () => now };
     const check = run(eventLoopCheck({ maxDelayMs: 500 }, { ...runtime, clock: late }));
     now = 510;
     await runtime.clock.advance(10);
