@@ -60,7 +60,7 @@ function question(random: () => number): Question {
 
 function kindAt(place: number): Kind {
   let sum = 0;
-  return kinds.find(([weight]) => (sum += weight) > place) ?? (kinds[0] as Kind);
+  return kinds.find(([weight]) => (sum += weight) > place) ?? kinds[0];
 }
 
 function mannerOf(random: () => number, stream: boolean): Manner {

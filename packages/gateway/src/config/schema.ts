@@ -193,12 +193,7 @@ export const configSchema = z.strictObject({
   observation: observation.prefault({}),
 });
 
-export type {
-  EmbeddedUpstreamConfig,
-  GgufUpstreamConfig,
-  HttpUpstreamConfig,
-  UpstreamConfig,
-} from './upstream-schema.js';
+export type { HttpUpstreamConfig, UpstreamConfig } from './upstream-schema.js';
 
 export type Config = z.output<typeof configSchema>;
 export type ModelConfig = z.output<typeof modelSettings>;

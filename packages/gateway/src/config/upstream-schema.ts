@@ -75,6 +75,4 @@ export const upstreamKeys: readonly string[] = [
 ];
 
 export type HttpUpstreamConfig = z.output<typeof httpUpstream>;
-export type EmbeddedUpstreamConfig = z.output<typeof embeddedUpstream>;
-export type GgufUpstreamConfig = z.output<typeof ggufUpstream>;
-export type UpstreamConfig = HttpUpstreamConfig | EmbeddedUpstreamConfig | GgufUpstreamConfig;
+export type UpstreamConfig = HttpUpstreamConfig | z.output<typeof embeddedUpstream> | z.output<typeof ggufUpstream>;
