@@ -36,6 +36,15 @@ export {
   incidentDefaults,
   incidents,
 } from './incidents.js';
+export { type ErrorMetrics, type ErrorMetricsContext, errorMetrics } from './error-metrics.js';
+export type { ErrorGroup } from './error-metrics/error-groups.js';
+export {
+  type ErrorMetricsOptions,
+  type ErrorMetricsSettings,
+  errorMetricsDefaults,
+  type SpikeKind,
+} from './error-metrics-options.js';
+export type { ActiveSpikeSummary, ErrorSpikeAlert, ErrorSummary, LatencySummary } from './error-summary.js';
 export type { DegradationLevel } from './level-tracker.js';
 export type { LoadReading, LoadSource } from './load-sampler.js';
 export { type EventLoopLoadOptions, eventLoopLoad, eventLoopLoadDefaults } from './load-sources/event-loop.js';

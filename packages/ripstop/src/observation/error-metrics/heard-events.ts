@@ -1,0 +1,49 @@
+/** Events as they are counted. Each of them is told once for what it tells of, so that nothing counts twice (D106). */
+import type { ReportedEvent } from '../../call/events.js';
+import type { ErrorMetricsSettings } from '../error-metrics-options.js';
+import type { Ledger } from './ledger.js';
+
+/** Where no operation is known. */
+export const unknown = 'unknown';
+
+/** Counts one event. */
+export type Hear = (event: ReportedEvent, now: number) => void;
+
+export function hearing(ledger: Ledger, settings: Pick<ErrorMetricsSettings, 'of' | 'ignoredRoutes'>): Hear {
+  return settings.of === 'models' ? hearModels(ledger) : hearRequests(ledger, new Set(settings.ignoredRoutes));
+}
+
+/** Errors as their handler tells them, and requests whatever came of them. A caller who left is no error (D64). */
+function hearRequests(ledger: Ledger, ignored: ReadonlySet<unknown>): Hear {
+  return (event, now) => {
+    if (event.type === 'error.handled') {
+      const { errorType, operation, message, context } = event;
+      if (errorType === 'cancelled' || ignored.has(context['request_path'])) return;
+      ledger.addError(now, { type: errorType, operation, message });
+    } else if (event.type === 'request.finished' && !ignored.has(event.route)) {
+      const { route = unknown, errorType, streamed, ms } = event;
+      ledger.knowsCalls = true;
+      ledger.addCall(now, route);
+      // A stream takes as long as its length and its reader want.
+      if (errorType === undefined && !streamed) ledger.addDuration(now, route, ms);
+    }
+  };
+}
+
+/** What each model did with what it was asked, its own retries behind it. */
+function hearModels(ledger: Ledger): Hear {
+  return (event, now) => {
+    if (event.type === 'model.failed') {
+      const { errorType, model } = event;
+      if (errorType === 'cancelled') return;
+      ledger.addError(now, { type: errorType, operation: model, message: '' });
+      ledger.addCall(now, model);
+    } else if (event.type === 'model.answered') {
+      const { model, streamed, ms, firstContentMs } = event;
+      ledger.knowsCalls = true;
+      ledger.addCall(now, model);
+      if (!streamed) ledger.addDuration(now, model, ms);
+      else if (firstContentMs !== undefined) ledger.addDuration(now, `${model}:first_content`, firstContentMs);
+    }
+  };
+}
