@@ -51,6 +51,24 @@ export { type EventLoopLoadOptions, eventLoopLoad, eventLoopLoadDefaults } from 
 export { type MetricsPageOptions, metricsPageDefaults, metricsPageLoad } from './load-sources/metrics-page.js';
 export { type Occupancy, occupancyLoad } from './load-sources/occupancy.js';
 export {
+  type AlertmanagerSinkOptions,
+  alertmanagerSink,
+} from './alert-sinks/alertmanager.js';
+export { type ConsoleSinkOptions, consoleSink } from './alert-sinks/console.js';
+export { type AlertMail, type EmailSinkOptions, emailSink, type MailTransport } from './alert-sinks/email.js';
+export { type PagerDutySinkOptions, pagerDutySink } from './alert-sinks/pager-duty.js';
+export { type SlackSinkOptions, slackSink } from './alert-sinks/slack.js';
+export { type WebhookSinkOptions, webhookSink } from './alert-sinks/webhook.js';
+export { type AlertOptions, type Alerts, alertDefaults, alerts, type AlertTestResult } from './alerts.js';
+export {
+  type Alert,
+  type AlertNotice,
+  type AlertSink,
+  type DeliveryContext,
+  noticeText,
+} from './alerts-notice.js';
+export { type AlertClass, type AlertSeverity } from './alerts-rules.js';
+export {
   type RecoveryProbes,
   type RecoveryProbesOptions,
   recoveryProbeDefaults,
