@@ -1,12 +1,18 @@
 import { assertOneOf, assertPositive, withDefaults } from '../call/options.js';
 import { startErrorContext } from '../call/error-context.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
-import type { HealthCheck, HealthCheckOptions, HealthReport } from '../observation/health-check.js';
+import {
+  type HealthCheck,
+  healthCheckDefaults,
+  type HealthCheckOptions,
+  type HealthReport,
+} from '../observation/health-check.js';
 import { type HealthChecker, healthChecker, type HealthReportOptions } from '../observation/health-checker.js';
 import { fetchHandler } from './adapters/fetch.js';
 import type { NodeServer } from './adapters/node-server.js';
-import { bodyLimits } from './body-limits.js';
+import { type BodyLimits, bodyLimits } from './body-limits.js';
 import { healthCords, openApiCord } from './built-in-cords.js';
+import { type Wiring, wiring } from './checklist/wiring.js';
 import type { Chute, HookScope } from './chute-interface.js';
 import { type ChuteOptions, chuteDefaults } from './chute-options.js';
 import type { CordHandler, CordOptions } from './cord.js';
@@ -71,6 +77,10 @@ class Service<State extends object> {
   private readonly checks: HealthChecker;
   private readonly cords: Cords;
   private readonly middlewares: Middleware<State>[] = [];
+  private readonly limits: BodyLimits;
+  /** Of the health checks, by name: are they critical? */
+  private readonly critical = new Map<string, boolean>();
+  private listening = false;
 
   constructor(settings: Settings<State>, runtime: Runtime) {
     const { name, version, profile, state = {} as State } = settings;
@@ -86,6 +96,7 @@ class Service<State extends object> {
     this.lifecycle = createLifecycle(this.scope);
     this.checks = healthChecker({}, runtime);
     const limits = bodyLimits(settings);
+    this.limits = limits;
     this.cords = createCords(limits, runtime);
     if (settings.health === 'served') this.cords.addBuiltIn(healthCords(limits, this.lifecycle, this.checks));
     if (settings.openApi !== 'none') this.cords.addBuiltIn([openApiCord(limits, () => this.openApi())]);
@@ -123,6 +134,7 @@ class Service<State extends object> {
     const { scope } = this;
     const scoped: HealthCheck = ({ signal }) => check({ ...scope, signal });
     this.checks.registerCheck(name, Object.assign(scoped, { close: () => check.close?.() }), options);
+    this.critical.set(name, options.critical ?? healthCheckDefaults.critical);
     return this;
   }
 
@@ -155,7 +167,9 @@ class Service<State extends object> {
       stop: () => this.stop(),
       failed: (error: unknown) => this.failed(error, 'stopping'),
     };
-    return listen(listener, { errorHandler, ...options }, this.runtime);
+    const server = await listen(listener, { errorHandler, ...options }, this.runtime);
+    this.listening = true;
+    return server;
   }
 
   health(options?: HealthReportOptions): Promise<HealthReport> {
@@ -166,6 +180,12 @@ class Service<State extends object> {
     const { name, version, settings } = this;
     const about = settings.openApi === 'none' ? {} : settings.openApi;
     return openApiDocument({ ...about, name, version, profile: settings.profile, cords: this.cords.all() });
+  }
+
+  [wiring](): Wiring {
+    const { cords, limits, settings: options, critical: checks, listening, lifecycle, runtime } = this;
+    const { started } = lifecycle;
+    return { cords: cords.all(), limits, options, checks, started, listening, listeners: runtime.events.listeners };
   }
 
   private failed(error: unknown, operation: string): void {

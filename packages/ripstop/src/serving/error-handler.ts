@@ -39,6 +39,8 @@ export interface ErrorHandlerOptions {
 
 /** The one place where errors become log lines, records and answers. */
 export interface ErrorHandler {
+  /** What callers are told of unexpected errors. */
+  readonly exposeDetails: ExposeDetails;
   /**
    * The `ModelError` that `error` means, with the correlation id; reported once however many layers hand it in.
    *
@@ -78,6 +80,7 @@ export function createErrorHandler(options: ErrorHandlerOptions = {}, runtime: R
 }
 
 class CentralErrorHandler implements ErrorHandler {
+  readonly exposeDetails: ExposeDetails;
   private readonly options: ErrorHandlerOptions;
   private readonly runtime: Runtime;
   private readonly meaningOf: (error: unknown) => ModelError;
@@ -88,6 +91,7 @@ class CentralErrorHandler implements ErrorHandler {
     this.options = options;
     this.runtime = runtime;
     const { profile, exposeDetails, historySize } = { ...errorHandlerDefaults, ...options };
+    this.exposeDetails = exposeDetails;
     const messages = exposeDetails === 'development' ? 'all' : 'own';
     this.meaningOf = meaningReader(exposeDetails, options.translate);
     this.remembered = createErrorHistory(historySize, runtime.clock);

@@ -4,6 +4,19 @@ export type { ErrorHandlingOptions } from './adapters/error-handling.js';
 export { type FetchOptions, fetchHandler } from './adapters/fetch.js';
 export { type WebHandler, withErrors } from './adapters/fetch-errors.js';
 export { type BodyLimitOptions, bodyLimitDefaults } from './body-limits.js';
+export {
+  type ChecklistCategory,
+  type ChecklistItem,
+  type ChecklistItemId,
+  checklist,
+  type ServiceItemId,
+} from './checklist/checklist.js';
+export type { FindingStatus, ImplementationFinding } from './checklist/finding.js';
+export {
+  type ImplementationReport,
+  type ValidateOptions,
+  validateImplementation,
+} from './checklist/validate-implementation.js';
 export { createChute } from './chute.js';
 export type { Chute, HookScope } from './chute-interface.js';
 export { type ChuteOptions, chuteDefaults } from './chute-options.js';
