@@ -130,6 +130,43 @@ describe('overload', () => {
   });
 });
 
+test('GW16: at minimal what is not urgent is answered by the smaller model, where one is configured', async () => {
+  const [upstream, hanging] = [await scriptedUpstream([slow(0)]), await scriptedUpstream([{ kind: 'hang' }])];
+  cleanUp.push(
+    () => upstream.close(),
+    () => hanging.close(),
+  );
+  const gateway = await startGateway({
+    yaml: `
+upstreams:
+  main: { url: "${upstream.url}", model: large }
+  small: { url: "${upstream.url}", model: tiny }
+  hung: { url: "${hanging.url}", model: x }
+models: { default: { chain: [main], smaller: tiny }, tiny: [small], other: [main], hung: [hung] }
+load: { maxInFlight: 4, levels: { reduced: 0.1, minimal: 0.2 } }`,
+  });
+  cleanUp.push(() => gateway.stop('SIGKILL'));
+  const ask = (model: string, headers: Readonly<Record<string, string>>) =>
+    post(`${gateway.url}/v1/chat/completions`, { model, messages: [{ role: 'user', content: 'hi' }] }, headers);
+  const holding = ask('hung', {}).catch(() => 'gone');
+  // One of four slots is minimal here.
+  await hanging.request(0);
+  const low = { 'x-ripstop-priority': '0' };
+  const less = async () => (await ask('default', low)).headers.get('x-ripstop-degraded');
+  await expect.poll(less, { timeout: 12_000, interval: 100 }).toBe('model');
+  const [smaller, usual, shed, refused] = [
+    await ask('default', low),
+    await ask('default', {}),
+    await ask('other', low),
+    await ask('default', { ...low, 'x-ripstop-allow-degraded': 'false' }),
+  ];
+  expect([smaller, usual].map(({ body }) => body['model'])).toEqual(['small', 'main']);
+  expect([shed, refused].map(({ status }) => status)).toEqual([503, 503]);
+  expect([reasonOf(shed), reasonOf(refused)]).toEqual(['shed', 'shed']);
+  await gateway.stop('SIGKILL');
+  expect(await holding).toBe('gone');
+});
+
 describe('order', () => {
   test('GW15: the higher priority goes first; anything but a digit is refused', async () => {
     const { upstream, gateway } = await before([slow(600), slow(20)], { load: 'maxInFlight: 1' });
