@@ -9,6 +9,14 @@ const spikes = z
     minCount: count.default(5).describe('Fewer errors than this are no spike.'),
     multiplier: z.number().gt(1).default(3).describe('How many times the usual rate is a spike.'),
   })
+  .refine(({ recent }) => recent >= 1_000 && recent <= 3_600_000, {
+    path: ['recent'],
+    message: 'must be from 1s to 1h',
+  })
+  .refine(({ recent, baseline }) => baseline >= 2 * recent && baseline <= 86_400_000, {
+    path: ['baseline'],
+    message: 'must be at least twice recent and at most 24h',
+  })
   .describe('When so many errors are news.');
 
 const health = z

@@ -25,7 +25,7 @@ export type AlertStatus = 'firing' | 'resolved';
 /** What is out of the ordinary, measured against what came before. */
 export interface Spike {
   readonly kind: 'errors' | 'latency' | 'throughput';
-  /** The type of the errors; of latency and throughput, the operation. */
+  /** The type of the errors, where models are watched each `type:model`; of latency and throughput, the operation. */
   readonly subject: string;
   /** Errors and calls a minute; of latency, milliseconds. */
   readonly recent: number;

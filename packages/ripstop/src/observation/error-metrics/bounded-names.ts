@@ -42,12 +42,13 @@ export class BoundedNames<S> {
   }
 
   private place(name: string): S {
-    const own = ownCopy(name, longestName);
-    const key = this.states.has(own) || !this.isFull || this.hasPlace(own) ? own : other;
+    const key = name.length > longestName ? ownCopy(name, longestName) : name;
     const known = this.states.get(key);
     if (known !== undefined) return known;
-    const state = this.create(key);
-    this.states.set(key, state);
+    if (this.isFull && key !== other && !this.hasPlace(key)) return this.get(other);
+    const own = ownCopy(key, longestName);
+    const state = this.create(own);
+    this.states.set(own, state);
     return state;
   }
 }

@@ -98,10 +98,11 @@ export class ErrorGroups {
 }
 
 function patternIn({ patterns }: Minute, name: string): Pattern {
-  const key = patterns.size < maxNames ? ownCopy(name, longestPattern) : other;
-  const known = patterns.get(key);
+  const key = name.length > longestPattern ? ownCopy(name, longestPattern) : name;
+  const place = patterns.has(key) || patterns.size < maxNames ? key : other;
+  const known = patterns.get(place);
   if (known !== undefined) return known;
-  const pattern = { count: 0, groups: new Map<number, { count: number; readonly message: string }>() };
-  patterns.set(key, pattern);
+  const pattern: Pattern = { count: 0, groups: new Map() };
+  patterns.set(ownCopy(place, longestPattern), pattern);
   return pattern;
 }
