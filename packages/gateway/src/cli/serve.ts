@@ -29,15 +29,18 @@ export async function serve(options: ServeOptions, environment: Environment): Pr
     return 2;
   }
   const gateway = createGateway(config, { logger: createLogger(options.logLevel) });
+  let port: number;
   try {
-    const port = await gateway.listen();
-    console.log(banner(config, port));
+    port = await gateway.listen();
   } catch (error) {
     await gateway.close();
     console.error(`ripstop: ${startFailure(error, config)}`);
     return 1;
   }
-  await toldToStop(gateway, config.server.drainWait);
+  // Whoever reads where it answers may stop it at once.
+  const stopped = toldToStop(gateway, config.server.drainWait);
+  console.log(banner(config, port));
+  await stopped;
   return 0;
 }
 
