@@ -16,7 +16,7 @@ export function observeForPrometheus(observed: Observed): Observer {
   const registry = openMetricsRegistry();
   const upstreams = Object.keys(config.upstreams);
   const chains = [...Object.keys(config.models), ...Object.keys(config.images)];
-  const known = { model: upstreams, name: ['gateway', ...upstreams], chain: chains };
+  const known = { model: upstreams, name: ['gateway', ...upstreams], chain: chains, runtime: runtimes(config) };
   const metrics = prometheusMetrics({ client, registry, known, readings: readingsOf(observed) }, runtime);
 
   chute.cord('metrics', { method: 'GET' }, async ({ request }) => {
@@ -36,6 +36,11 @@ function readingsOf({ config, gate, degradation, chains }: Observed): Prometheus
       chains.upstreams().map(({ name, details }) => ({ name, state: details['breaker'] as BreakerState })),
     chains: () => chains.all().map((chain) => ({ name: chain.name, usable: chain.usable() })),
   };
+}
+
+/** What local engines may run on, where there are any. */
+function runtimes({ upstreams }: Observed['config']): readonly string[] {
+  return Object.values(upstreams).some((upstream) => 'engine' in upstream) ? ['interpreter', 'llama.cpp'] : [];
 }
 
 function openMetricsRegistry(): OpenMetricsRegistry {

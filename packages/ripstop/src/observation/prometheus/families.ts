@@ -219,8 +219,12 @@ export const families = {
   }),
   alerts: counter('ripstop_alerts_total', 'Alerts, by what became of them.', {
     labels: { sink: names, outcome: ['delivered', 'failed', 'dropped'] },
+    zeroed: 'yes',
   }),
-  engineStarts: counter('ripstop_engine_starts_total', 'Starts of a local engine.', { labels: { runtime: names } }),
+  engineStarts: counter('ripstop_engine_starts_total', 'Starts of a local engine.', {
+    labels: { runtime: names },
+    zeroed: 'yes',
+  }),
   engineStops: counter('ripstop_engine_stops_total', 'Ends of a local engine, by why.', { labels: { reason: names } }),
   listenerFailures: counter('ripstop_listener_failures_total', 'Listeners and callbacks that threw.', { labels: {} }),
 
