@@ -33,7 +33,7 @@ checker.start();
 const report = await checker.runAllChecks();
 console.log(report.overall_status, report.checks.cache.error);
 console.log((await checker.runAllChecks({ view: 'full' })).checks.cache.error);
-console.log(checker.transitions.length, 'changes');
+console.log(checker.transitions.map(({ check, status, reason }) => `${check} ${status}: ${reason}`));
 checker.close();
 off();
 // end of snippet

@@ -43,7 +43,7 @@ export interface HealthChecker {
   runAllChecks(options?: HealthReportOptions): Promise<HealthReport>;
   /** What is known already; nothing is run. A check that has never run is `unknown`. */
   latest(options?: HealthReportOptions): HealthReport;
-  /** The last changes, oldest first. */
+  /** The last changes, oldest first. That a check was healthy from the beginning is none. */
   readonly transitions: readonly HealthTransition[];
   /** From now on checks with an `intervalMs` run by themselves. Idempotent. */
   start(): void;
@@ -71,6 +71,7 @@ export function healthChecker(options: HealthCheckerOptions = {}, runtime: Runti
   const checks = new Map<string, WatchedCheck>();
   const transitions: HealthTransition[] = [];
   let overall: OverallStatus = 'healthy';
+  let judging = false;
   let state: 'new' | 'started' | 'closed' = 'new';
 
   function emit(event: CallEvent): void {
@@ -82,13 +83,23 @@ export function healthChecker(options: HealthCheckerOptions = {}, runtime: Runti
     const { critical } = settings;
     const reason = reasonOf(finding);
     const timestamp = clock.date().toISOString();
-    transitions.push({ check: name, critical, status, previous, ...(reason !== undefined && { reason }), timestamp });
+    // That something has worked from the beginning is no news.
+    if (status !== 'healthy' || previous !== 'unknown')
+      transitions.push({ check: name, critical, status, previous, ...(reason !== undefined && { reason }), timestamp });
     if (transitions.length > maxTransitions) transitions.shift();
     emit({ type: 'health.changed', check: name, critical, status, previous });
-    judge();
+    judgeSoon();
+  }
+
+  /** Checks that end in one step make one change of the whole. */
+  function judgeSoon(): void {
+    if (judging) return;
+    judging = true;
+    queueMicrotask(judge);
   }
 
   function judge(): void {
+    judging = false;
     const { status, criticalFailures } = aggregate(checks.values());
     if (status === overall) return;
     const previous = overall;
@@ -117,7 +128,7 @@ export function healthChecker(options: HealthCheckerOptions = {}, runtime: Runti
       checks.get(name)?.close();
       const watched = new WatchedCheck({ name, check, settings, changed }, runtime);
       checks.set(name, watched);
-      judge();
+      judgeSoon();
       if (state === 'started') watched.repeat();
     },
     async runAllChecks(reportOptions = {}) {

@@ -1,5 +1,5 @@
 /** The checks that any runtime has: model, upstream, event loop. */
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { CallEvent } from '../../call/events.js';
@@ -145,11 +145,8 @@ describe('modelCheck', () => {
 });
 
 describe('upstreamCheck', () => {
-  let server: Server | undefined;
-  afterEach(() => {
-    server?.close();
-    server = undefined;
-  });
+  let close = async (): Promise<void> => undefined;
+  afterEach(() => close());
 
   interface Service {
     readonly options: UpstreamCheckOptions;
@@ -158,11 +155,12 @@ describe('upstreamCheck', () => {
 
   async function service(status: number, body: string): Promise<Service> {
     const asked: string[] = [];
-    server = createServer((request, response) => {
+    const server = createServer((request, response) => {
       asked.push(`${request.method} ${request.url} ${request.headers.authorization}`);
       response.writeHead(status, { 'content-type': 'application/json' }).end(body);
     });
-    await new Promise<void>((resolve) => void server?.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    close = () => new Promise((resolve) => void server.close(() => resolve()));
     const { port } = server.address() as AddressInfo;
     return { options: { url: `http://127.0.0.1:${port}/v1`, key: 'secret-key' }, asked };
   }
@@ -214,7 +212,7 @@ describe('upstreamCheck', () => {
 
   test('a service that is not there fails, and one that hangs is left when the check has to end', async () => {
     const { options } = await service(200, list);
-    await new Promise((resolve) => server?.close(resolve));
+    await close();
     expect(await run(upstreamCheck(options))).toMatchObject({ healthy: false, error_type: 'upstream_unavailable' });
     const leaving = new AbortController();
     let stopped = false;
