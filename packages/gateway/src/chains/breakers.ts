@@ -1,4 +1,11 @@
-import { type CircuitBreaker, circuitBreaker, type RetryBudget, type Runtime, retryBudget } from 'ripstop';
+import {
+  type CircuitBreaker,
+  circuitBreaker,
+  ModelOverloadedError,
+  type RetryBudget,
+  type Runtime,
+  retryBudget,
+} from 'ripstop';
 import type { ModelConfig } from '../config/schema.js';
 import type { Endpoint } from '../upstreams/endpoints.js';
 
@@ -73,6 +80,25 @@ export class Breakers {
     return [...(this.breakers.get(upstream)?.values() ?? [])].map((breakers) => [...breakers.values()]);
   }
 
+  /** The upstream seems to be back: nobody waits for the end of its cooldowns. */
+  endCooldowns(upstream: string): void {
+    for (const breaker of this.of(upstream).flat()) breaker.endCooldown();
+  }
+
+  /** A chat that nobody has asked for was good: one trial less to make. */
+  triedChat(upstream: string): void {
+    for (const breaker of this.breakers.get(upstream)?.get('chat')?.values() ?? []) {
+      breaker.endCooldown();
+      if (breaker.state !== 'half_open') continue;
+      try {
+        breaker.acquire().settle('success');
+      } catch (error) {
+        // A caller's own trial is under way, and decides.
+        if (!(error instanceof ModelOverloadedError)) throw error;
+      }
+    }
+  }
+
   /** What retries at this upstream are paid from, whichever chain they belong to (GW3). */
   budget(upstream: string): RetryBudget {
     const budget = this.budgets.get(upstream) ?? retryBudget({}, this.runtime);
@@ -86,13 +112,25 @@ export class Breakers {
   }
 
   isBenched(asked: Asked): boolean {
-    return (this.benched.get(placeOf(asked)) ?? 0) > this.runtime.clock.now();
+    return this.refusalAt(asked) === 'fresh';
+  }
+
+  /** Has our key been refused here, and not been taken since? An old refusal keeps nobody from trying it again. */
+  refusalAt(asked: Asked): 'none' | 'old' | 'fresh' {
+    const until = this.benched.get(placeOf(asked));
+    if (until === undefined) return 'none';
+    return until > this.runtime.clock.now() ? 'fresh' : 'old';
   }
 
   /** Says how the last try here ended. */
   heard(asked: Asked, end: 'answer' | 'silence'): void {
-    if (end === 'silence') this.silent.add(placeOf(asked));
-    else this.silent.delete(placeOf(asked));
+    const place = placeOf(asked);
+    if (end === 'silence') {
+      this.silent.add(place);
+    } else {
+      this.silent.delete(place);
+      this.benched.delete(place);
+    }
   }
 
   /** Would a trial be a wait for something that may never come? */

@@ -9,6 +9,7 @@ import type { Upstream } from '../upstreams/upstream.js';
 import { type Askable, type AskedModels, askers } from './askable.js';
 import { Breakers } from './breakers.js';
 import { Hedging } from './hedging.js';
+import { type ChainStanding, type StandingPlace, standingOf } from './standing.js';
 import { Tries } from './tries.js';
 
 /** One name that callers may ask for, and the upstreams that stand behind it. */
@@ -42,6 +43,16 @@ export interface Chains {
   images(name: string | undefined): Chain;
   all(): readonly Chain[];
   upstreams(): readonly UpstreamState[];
+  /** How each name stands, as callers would find it; those of images as `images/<name>`. */
+  standings(): ReadonlyMap<string, ChainStanding>;
+  /** Says that an upstream seems to be back: it is tried before its cooldown is over. */
+  endCooldowns(upstream: string): void;
+  /**
+   * Asks an upstream for one token, which it bills. A good answer counts as a trial and takes no caller's place.
+   *
+   * @throws what the upstream answers, or the reason of `signal`.
+   */
+  tryOneToken(upstream: string, signal: AbortSignal): Promise<void>;
 }
 
 /** What chains are made of. */
@@ -75,6 +86,18 @@ export function createChains({ config, upstreams, level = () => 'full' }: ChainP
     },
     all: () => [...chains.values()],
     upstreams: () => [...upstreams.values()].map((upstream) => stateOf(upstream, breakers)),
+    standings() {
+      const chats = Object.entries(config.models).map(([name, model]) => [name, placesOf(model, shared)] as const);
+      const painters = Object.entries(config.images).map(([name, model]) => {
+        return [`images/${name}`, placesOf(model, shared, 'images')] as const;
+      });
+      return new Map([...chats, ...painters].map(([name, places]) => [name, standingOf(places, breakers)]));
+    },
+    endCooldowns: (upstream) => breakers.endCooldowns(upstream),
+    async tryOneToken(name, signal) {
+      await upstreams.get(name)?.model({}).generate('test', { maxTokens: 1, signal });
+      breakers.triedChat(name);
+    },
   };
 }
 
@@ -91,6 +114,15 @@ interface Shared {
 }
 
 const imageExample = 'images: { default: [main] }';
+
+function placesOf({ chain, breaker }: ImageConfig, shared: Shared, endpoint?: Endpoint): readonly StandingPlace[] {
+  return chain.flatMap((name) => {
+    const upstream = shared.upstreams.get(name);
+    return upstream === undefined
+      ? []
+      : [{ upstream, endpoint, breaker: shared.breakers.get(name, breaker, endpoint) }];
+  });
+}
 
 /** The chain of that name. No name means `default`, or the only one there is. */
 function named(chains: ReadonlyMap<string, Chain>, name = 'default'): Chain {

@@ -26,8 +26,23 @@ const health = z
   })
   .describe('The checks behind `/health`.');
 
+const recovery = z
+  .strictObject({
+    probes: z
+      .enum(['free', 'paid', 'off'])
+      .default('free')
+      .describe(
+        'How an upstream that is out is asked whether it is back: `free` lists its models; `paid` also asks for one token, for gateways with few callers; `off` is for upstreams that count every request.',
+      ),
+    paidEvery: duration.prefault('1m').describe('One token of each upstream that is out at most so often.'),
+    settle: duration
+      .prefault('10s')
+      .describe('An incident is closed when all has been well for so long; flapping services need more.'),
+  })
+  .describe('How what is out comes back.');
+
 export const observation = z
-  .strictObject({ spikes: spikes.prefault({}), health: health.prefault({}) })
+  .strictObject({ spikes: spikes.prefault({}), health: health.prefault({}), recovery: recovery.prefault({}) })
   .describe('What the gateway notices of itself.');
 
 export type ObservationConfig = z.output<typeof observation>;

@@ -218,5 +218,5 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   load: Object.keys(load.shape),
   'load.*': ['reduced', 'minimal', 'requests', 'per'],
   observation: Object.keys(observation.shape),
-  'observation.*': ['recent', 'baseline', 'minCount', 'multiplier', 'interval', 'timeout'],
+  'observation.*': ['recent', 'baseline', 'minCount', 'multiplier', 'interval', 'timeout', 'probes', 'paidEvery', 'settle'],
 };
