@@ -58,6 +58,7 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
       profile: settings.profile,
       errorHandler: createErrorHandler({ logger: onlyErrors(logger), profile: settings.profile }, runtime),
       bodyLimitBytes: settings.bodyLimit,
+      streamErrors: settings.streamErrorAbort ? 'frame_and_break' : 'frame',
       // Ids travel with the calls' own contexts here.
       errorContext: 'none',
       onRequest: (summary) => logRequest(logger, summary),

@@ -133,7 +133,8 @@ function named(chains: ReadonlyMap<string, Chain>, name = 'default'): Chain {
 
 /** A picture has no first content before its last. */
 function asModel({ timeouts, ...rest }: ImageConfig): ModelConfig {
-  return { ...rest, timeouts: { ...timeouts, firstContent: timeouts.headers }, resume: false, hedge: false };
+  const limits = { ...timeouts, firstContent: timeouts.headers };
+  return { ...rest, timeouts: limits, resume: false, whenFiltered: 'stop', hedge: false };
 }
 
 function createChain(name: string, config: ModelConfig, shared: Shared): Chain {
@@ -144,6 +145,7 @@ function createChain(name: string, config: ModelConfig, shared: Shared): Chain {
     headersMs: timeouts.headers,
     firstContentMs: timeouts.firstContent,
     gapMs: timeouts.gap,
+    minRate: timeouts.minRate,
   };
   const places = config.chain.flatMap((upstreamName) => shared.upstreams.get(upstreamName) ?? []);
   const members = places.map((upstream) => {
@@ -203,8 +205,9 @@ function modelsOf(members: readonly Place[], config: ModelConfig, shared: Shared
   const begun = ({ context, beside }: SecondLine): void => tries.join(context, beside);
   const pay = (upstream: string) => breakers.budget(upstream).take();
   const hedging = config.hedge === false ? undefined : new Hedging({ hedge: config.hedge, level, pay, begun }, runtime);
+  const { whenFiltered } = config;
   const resume = config.resume ? 'plain_text' : 'off';
-  const chain = modelFallbackChain({ resume, trialWaitMs, hedge: hedging }, runtime);
+  const chain = modelFallbackChain({ resume, trialWaitMs, whenFiltered, hedge: hedging }, runtime);
   members.forEach(({ upstream, breaker, model, prefill, endpoint }, index) => {
     const behind = members.slice(index + 1);
     const elsewhere = (): boolean =>

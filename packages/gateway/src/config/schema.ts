@@ -41,6 +41,10 @@ const server = z
     drain: duration
       .prefault('30s')
       .describe('How long requests that are under way may take to end when the gateway is told to stop.'),
+    streamErrorAbort: z
+      .boolean()
+      .default(false)
+      .describe('Does a stream that ends in an error break its connection as well, after the frame that says so?'),
     drainWait: duration
       .prefault('3s')
       .describe(
@@ -69,6 +73,13 @@ const timeouts = z
     gap: duration
       .prefault(timeoutDefaultsText.gap)
       .describe('From one content of a stream, or one piece of a body, to the next.'),
+    minRate: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'Contents of a stream a second (tokens, as a rule) over 5 s; a stream that drips more slowly has failed.',
+      ),
     total: duration
       .prefault(timeoutDefaultsText.total)
       .describe(
@@ -78,7 +89,7 @@ const timeouts = z
   .describe('Limits in time. The first that is over ends the try.');
 
 /** A picture comes whole, and its headers when it is finished. */
-const imageTimeouts = timeouts.omit({ firstContent: true }).extend({
+const imageTimeouts = timeouts.omit({ firstContent: true, minRate: true }).extend({
   headers: duration
     .prefault(timeoutDefaultsText.total)
     .describe('Until the headers, which come when the picture is finished.'),
@@ -112,6 +123,10 @@ const modelSettings = z.strictObject({
     .boolean()
     .default(true)
     .describe('Is a stream of plain text that breaks off said to its end by another upstream? ([more](resume.md))'),
+  whenFiltered: z
+    .enum(['stop', 'next'])
+    .default('stop')
+    .describe('After a safety filter’s refusal: that is the answer (`stop`), or the next upstream is asked (`next`).'),
   hedge: z
     .union([z.boolean(), z.strictObject({ after: duration.optional() })], {
       error: 'must be true, false, or the time to wait before it, such as { after: 500ms }',

@@ -1,6 +1,6 @@
 /** The configuration of those who answer: `upstreams`. */
 import { z } from 'zod';
-import { count, size } from './schema-units.js';
+import { count, duration, size } from './schema-units.js';
 import { shaped } from './shaped.js';
 
 const ownLimit = count
@@ -18,6 +18,9 @@ const httpUpstream = z
     contextLength: count
       .optional()
       .describe('Tokens that the model’s window holds. Declared, so that a longer request can go to a larger one.'),
+    firstContent: duration
+      .optional()
+      .describe('Instead of `timeouts.firstContent` of the models that ask it: some think in silence.'),
     maxInFlight: ownLimit,
     prefill: z
       .literal([true, false, 'prefix', 'continue_final_message'], {

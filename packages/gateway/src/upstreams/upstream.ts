@@ -36,14 +36,17 @@ export function createUpstream(name: string, config: UpstreamConfig, runtime: Ru
 }
 
 function httpUpstream(name: string, config: HttpUpstreamConfig, runtime: Runtime): Upstream {
-  const { url, model, key, headers, contextLength } = config;
+  const { url, model, key, headers, contextLength, firstContent } = config;
   const connections = undiciTransport();
   const { transport } = connections;
+  const own = (limits: OpenaiTimeouts) => ({ ...limits, firstContentMs: firstContent ?? limits.firstContentMs });
   return {
     name,
-    model: (timeouts) => openaiModel({ url, model, key, headers, contextLength, timeouts, transport }, runtime),
-    endpoint: (endpoint, timeouts) => ({
-      model: httpEndpoint(endpoint, config, { url, key, headers, timeouts, transport }, runtime),
+    model: (limits) => {
+      return openaiModel({ url, model, key, headers, contextLength, timeouts: own(limits), transport }, runtime);
+    },
+    endpoint: (endpoint, limits) => ({
+      model: httpEndpoint(endpoint, config, { url, key, headers, timeouts: own(limits), transport }, runtime),
       // To go on from a text is what it is there for.
       ...(endpoint === 'completions' ? { prefill: promptPrefill } : {}),
     }),

@@ -14,12 +14,13 @@ interface Watched {
   readonly reason: () => unknown;
 }
 
-function watch(runtime: VirtualRuntime, scene: ScriptedScene, readerMs = 0): Watched {
+function watch(runtime: VirtualRuntime, scene: ScriptedScene, readerMs = 0, minRate?: number): Watched {
   const attempt = createContext({}, runtime);
   const seen: Delta[] = [];
   const model = scriptedModel([scene], runtime);
   const read = async (): Promise<void> => {
-    for await (const delta of limitContent(model.stream('hi', { signal: attempt.signal }), limits, attempt)) {
+    const deltas = model.stream('hi', { signal: attempt.signal });
+    for await (const delta of limitContent(deltas, { ...limits, minRate }, attempt)) {
       seen.push(delta);
       if (readerMs > 0) await new Promise<void>((resolve) => runtime.clock.after(readerMs, resolve));
     }
@@ -130,4 +131,25 @@ test('a caller who aborts ends the wait at once, with his own reason', async () 
 test('a bad limit is refused', () => {
   expect(() => assertContentLimits({ firstContentMs: 0, gapMs: 1 })).toThrow('firstContentMs must be above 0, got 0');
   expect(() => assertContentLimits({ firstContentMs: 1, gapMs: -1 })).toThrow('gapMs must be above 0, got -1');
+});
+
+test('GW25: with a least rate a stream that drips is a failure; without one, and for a slow reader, it is none', async () => {
+  const pieces = Array.from({ length: 30 }, (_, index) => `w${index}`);
+  const after = async (gapMs: number, readerMs: number, minRate?: number): Promise<[unknown, number]> => {
+    const runtime = virtualRuntime();
+    const { outcome, seen } = watch(runtime, { pieces, gapMs }, readerMs, minRate);
+    await runtime.clock.advance(120_000);
+    return [await outcome, seen.length];
+  };
+  const [failure, seen] = await after(1_000, 0, 2);
+  expect(failure).toMatchObject({ errorType: 'inference_timeout', details: { phase: 'rate', min_rate: 2 } });
+  expect(seen).toBeLessThan(10);
+  for (const [gapMs, readerMs, minRate] of [
+    [1_000, 0, undefined],
+    [400, 0, 2],
+    [100, 1_000, 2],
+  ] as const) {
+    expect((await after(gapMs, readerMs, minRate))[0]).toBeUndefined();
+  }
+  expect(() => assertContentLimits({ ...limits, minRate: 0 })).toThrow(RangeError);
 });

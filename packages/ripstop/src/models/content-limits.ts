@@ -10,8 +10,12 @@ export interface ContentLimits {
   readonly firstContentMs: number;
   /** From one content to the next, in milliseconds. `Infinity`: no limit. */
   readonly gapMs: number;
+  /** Contents a second (tokens, as a rule), over 5 seconds of waiting, from the first content on. Default: no limit. */
+  readonly minRate?: number | undefined;
 }
 
+/** Over how long a rate is taken. */
+const rateWindowMs = 5_000;
 /** A stream that has finished may still send its usage, for so long. */
 const afterFinishMs = 1_000;
 
@@ -39,7 +43,8 @@ export async function readToContent(source: AsyncIterator<Delta>): Promise<Delta
 }
 
 /** @throws RangeError for a limit that is not above 0. */
-export function assertContentLimits({ firstContentMs, gapMs }: ContentLimits): void {
+export function assertContentLimits({ firstContentMs, gapMs, minRate }: ContentLimits): void {
+  if (minRate !== undefined) assertPositive('minRate', minRate);
   assertPositive('firstContentMs', firstContentMs);
   assertPositive('gapMs', gapMs);
 }
@@ -49,7 +54,7 @@ export function assertContentLimits({ firstContentMs, gapMs }: ContentLimits): v
  * where `deltas` sends one; time that the reader takes for itself is not counted. After the finish reason, what still
  * comes within a second is delivered, and nothing that goes wrong there matters any more.
  *
- * @throws InferenceTimeoutError with `details.phase` `first_content` or `gap`; `attempt` is aborted with it.
+ * @throws InferenceTimeoutError with `details.phase` `first_content`, `gap` or `rate`; `attempt` is aborted with it.
  */
 export async function* limitContent(
   deltas: AsyncIterable<Delta>,
@@ -60,13 +65,17 @@ export async function* limitContent(
   const source = deltas[Symbol.asyncIterator]();
   let limit: Limit = { phase: 'first_content', ms: limits.firstContentMs };
   let leftMs = limit.ms;
+  const rate = new Rate(limits.minRate);
   try {
     for (;;) {
       const before = clock.now();
       const step = await within({ ...limit, leftMs }, source.next(), attempt);
       if (step.done) return;
-      leftMs -= clock.now() - before;
+      const waitedMs = clock.now() - before;
+      leftMs -= waitedMs;
+      if (limit.phase === 'gap') rate.check(waitedMs, attempt);
       if (isContent(step.value)) {
+        rate.count += 1;
         limit = { phase: 'gap', ms: limits.gapMs };
         leftMs = limit.ms;
       }
@@ -75,6 +84,30 @@ export async function* limitContent(
     }
   } finally {
     stop(source);
+  }
+}
+
+/** How much has come in the current window. What a reader takes for himself is not counted. */
+class Rate {
+  count = 0;
+  private readonly min: number | undefined;
+  private waitedMs = 0;
+
+  constructor(min: number | undefined) {
+    this.min = min;
+  }
+
+  /** @throws InferenceTimeoutError, with which `attempt` is aborted. */
+  check(waitedMs: number, attempt: CallScope): void {
+    this.waitedMs += waitedMs;
+    if (this.min === undefined || this.waitedMs < rateWindowMs) return;
+    if (this.count / (this.waitedMs / 1_000) < this.min) {
+      const error = new InferenceTimeoutError(this.waitedMs, { details: { phase: 'rate', min_rate: this.min } });
+      attempt.abort(error);
+      throw error;
+    }
+    this.count = 0;
+    this.waitedMs = 0;
   }
 }
 

@@ -29,6 +29,8 @@ export interface OpenaiTimeouts {
   readonly firstContentMs?: number | undefined;
   /** From one content of a stream to the next, and from one piece of any other body to the next. Default: 10 000. */
   readonly gapMs?: number | undefined;
+  /** Contents of a stream a second (tokens, as a rule), over 5 seconds. Default: none, however slowly they come. */
+  readonly minRate?: number | undefined;
 }
 
 /** Options of `openaiModel()`. */

@@ -24,6 +24,11 @@ export interface ChuteOptions<State extends object = object> extends BodyLimitOp
   readonly errorHandler?: ErrorHandler;
   /** Silence of a stream after which `: ping` is sent, in milliseconds. Default: 10 000; `Infinity` sends none. */
   readonly heartbeatMs?: number;
+  /**
+   * How a stream that breaks ends, after the frame with its error: as any stream does, or by breaking the connection as
+   * well, for clients that look at nothing else. Default: `frame`.
+   */
+  readonly streamErrors?: 'frame' | 'frame_and_break';
   /** The time for a whole request, in milliseconds; a caller may ask for less. Default: none. */
   readonly deadlineMs?: number;
   /** Asked before any cord that has no guard of its own, and where there is no cord. Default: everybody may come in. */
@@ -50,6 +55,7 @@ export const chuteDefaults = {
   version: '0.0.0',
   profile: 'http',
   heartbeatMs: 10_000,
+  streamErrors: 'frame',
   deadlineMs: Number.POSITIVE_INFINITY,
   openApi: {},
   health: 'served',

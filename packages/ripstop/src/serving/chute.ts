@@ -49,6 +49,7 @@ export function createChute<State extends object = object>(
     options,
   );
   assertPositive('heartbeatMs', settings.heartbeatMs);
+  assertOneOf('streamErrors', settings.streamErrors, ['frame', 'frame_and_break']);
   assertPositive('deadlineMs', settings.deadlineMs);
   assertOneOf('profile', settings.profile, ['http', 'chutes']);
   assertOneOf('errorContext', settings.errorContext, ['requests', 'none']);
@@ -194,7 +195,7 @@ class Service<State extends object> {
 
   private requestSettings(): RequestSettings {
     const { name, state, logger, errorHandler, cords, lifecycle, settings, middlewares } = this;
-    const { guard, heartbeatMs, deadlineMs, onRequest, cors } = settings;
+    const { guard, heartbeatMs, streamErrors, deadlineMs, onRequest, cors } = settings;
     return {
       name,
       state,
@@ -206,6 +207,7 @@ class Service<State extends object> {
       middlewares,
       cors: cors === undefined ? undefined : createCors(cors),
       heartbeatMs,
+      streamErrors,
       deadlineMs,
       ready: () => lifecycle.ready(),
       dialectNear: (path) => cords.dialectNear(path),

@@ -20,6 +20,7 @@ async function framesOf(source: AsyncIterator<unknown>, options: Partial<FramesO
     framing: 'sse',
     dialect: 'native',
     heartbeatMs: 10_000,
+    streamErrors: 'frame',
     clock: runtime.clock,
     failed: (error) => {
       failures.push(error);
@@ -201,4 +202,26 @@ test('a slow reader slows the source down: nothing is read ahead', async () => {
   await new Promise(setImmediate);
   expect(produced).toBe(3);
   await frames.return();
+});
+
+test('a broken stream may break its connection as well, once the frame that says so is on its way', async () => {
+  const broken = async function* (): AsyncGenerator {
+    yield { delta: 'a' };
+    throw new StreamInterruptedError();
+  };
+  const { frames, ends, runtime } = await framesOf(broken(), { streamErrors: 'frame_and_break' });
+  await frames.next();
+  expect((await frames.next()).value).toContain('event: error');
+  const last = frames.next().catch((error: unknown) => error);
+  await runtime.clock.advance(10);
+  expect(await last).toBeInstanceOf(CancelledError);
+  expect(await frames.next()).toEqual({ done: true, value: undefined });
+  expect(ends).toMatchObject([{ kind: 'failed', error: { errorType: 'stream_interrupted' } }]);
+
+  const left = await framesOf(broken(), { streamErrors: 'frame_and_break' });
+  for (let read = 0; read < 2; read += 1) await left.frames.next();
+  await left.frames.return();
+  expect(await left.frames.next()).toEqual({ done: true, value: undefined });
+  expect(left.ends).toHaveLength(1);
+  expect(left.runtime.clock.pending).toBe(0);
 });

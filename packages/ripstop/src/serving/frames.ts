@@ -1,6 +1,7 @@
 /** A handler's stream as text on the wire: framed, kept alive, and ended in a way that its client understands. */
 import type { Clock, Timer } from '../call/runtime.js';
 import type { ModelError } from '../errors/model-error.js';
+import { CancelledError } from '../errors/rejections.js';
 import { type Dialect, errorFrame, type Framing } from './problem.js';
 
 /** How a stream ended: it was complete, it broke, or its reader returned before its end. */
@@ -13,6 +14,8 @@ export interface FramesOptions {
   readonly dialect: Dialect;
   /** Silence after which an SSE comment is sent, in milliseconds. */
   readonly heartbeatMs: number;
+  /** What comes after the frame with an error: the end, or another error, which breaks the connection. */
+  readonly streamErrors: 'frame' | 'frame_and_break';
   readonly clock: Clock;
   /** What an error of the source means. */
   readonly failed: (error: unknown) => ModelError;
@@ -21,6 +24,8 @@ export interface FramesOptions {
 }
 
 const heartbeat = ': ping\n\n';
+/** Long enough for the frame with the error to leave the process. */
+const breakAfterMs = 10;
 const headers: Readonly<Record<Framing, Readonly<Record<string, string>>>> = {
   sse: {
     'content-type': 'text/event-stream; charset=utf-8',
@@ -41,7 +46,7 @@ export function streamHeaders(framing: Framing): Readonly<Record<string, string>
 
 type Advance = IteratorResult<unknown>;
 type Frame = IteratorResult<string | Uint8Array, undefined>;
-type State = 'first' | 'open' | 'ending' | 'over';
+type State = 'first' | 'open' | 'ending' | 'breaking' | 'over';
 
 const over: Frame = { done: true, value: undefined };
 
@@ -70,6 +75,7 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
 
   async next(): Promise<Frame> {
     if (this.state === 'ending') this.end({ kind: 'completed' });
+    if (this.state === 'breaking') return this.broken();
     if (this.state === 'over') return over;
     try {
       const advance = await this.advance();
@@ -82,6 +88,7 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
 
   /** The reader has had enough: the client left, or the server gave up. */
   async return(): Promise<Frame> {
+    if (this.state === 'breaking') this.state = 'over';
     if (this.state !== 'over') {
       this.end({ kind: 'returned' });
       this.stopSource();
@@ -120,18 +127,26 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
 
   private failure(error: unknown): Frame {
     if (this.state === 'over') return over;
-    const { framing, dialect, failed } = this.options;
+    const { framing, dialect, failed, streamErrors } = this.options;
     const meant = failed(error);
     this.end({ kind: 'failed', error: meant });
     this.stopSource();
     // Nobody is there to read that they have left.
     if (meant.errorType === 'cancelled') return over;
+    if (streamErrors === 'frame_and_break') this.state = 'breaking';
     return { done: false, value: errorFrame(meant, dialect, framing, { last: this.last }) };
   }
 
   private end(end: FramesEnd): void {
     this.state = 'over';
     this.options.ended(end);
+  }
+
+  /** Rejects, which breaks the connection: in a later turn, so that the frame before it is on its way. */
+  private async broken(): Promise<never> {
+    this.state = 'over';
+    await new Promise<void>((resolve) => this.options.clock.after(breakAfterMs, resolve));
+    throw new CancelledError('The stream has ended in an error', { origin: 'service' });
   }
 
   /** Tells the source to stop and does not wait for it: it may hang in the very step that is given up. */

@@ -31,6 +31,7 @@ export interface RequestSettings extends CordRunSettings {
   readonly errors: ErrorHandler;
   readonly cors: Cors | undefined;
   readonly heartbeatMs: number;
+  readonly streamErrors: 'frame' | 'frame_and_break';
   readonly deadlineMs: number;
   /** What a path that no cord has is answered in. */
   readonly dialectNear: (path: string) => Dialect;
@@ -187,6 +188,7 @@ class RequestRun {
       framing,
       dialect: cord.dialect,
       heartbeatMs: this.settings.heartbeatMs,
+      streamErrors: this.settings.streamErrors,
       clock: this.runtime.clock,
       failed: (error) => this.told(error),
       ended: (end) => this.streamEnded(end),
