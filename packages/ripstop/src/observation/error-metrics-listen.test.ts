@@ -3,6 +3,8 @@ import type { CallEvent } from '../call/events.js';
 import { createEvents } from '../call/events.js';
 import { createError } from '../errors/create-error.js';
 import { modelFallbackChain } from '../models/fallback-chain.js';
+import { createChute } from '../serving/chute.js';
+import { createErrorHandler } from '../serving/error-handler.js';
 import { scriptedModel } from '../testing/scripted-model.js';
 import { type VirtualRuntime, virtualRuntime } from '../testing/virtual-runtime.js';
 import { errorMetrics } from './error-metrics.js';
@@ -146,4 +148,32 @@ test('I24: a stream of a model is timed until its first content, apart from answ
   expect(latency).toMatchObject({ main: { count: 1 }, 'main:first_content': { count: 1 } });
   expect(latency['main:first_content']?.p50_ms).toBeLessThanOrEqual(330);
   expect(throughput).toMatchObject({ main: { rate: 3 } });
+});
+
+test('R142 R188 D106: of a chute every failure is recorded once, with its class of error, message and operation', async () => {
+  const runtime = virtualRuntime();
+  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const errorHandler = createErrorHandler({ logger: silent }, runtime);
+  const metrics = errorMetrics({}, runtime);
+  const app = createChute({ name: 'demo', logger: silent, errorHandler }, runtime)
+    .onStartup(() => {
+      metrics.listen();
+      metrics.listen();
+    })
+    .cord('generate', {}, (): string => {
+      throw createError('out_of_memory');
+    })
+    .cord('hello', { method: 'GET' }, () => 'hello');
+  await app.start();
+  for (const path of ['/hello', '/livez', '/health']) await app.request(path);
+  for (let call = 0; call < 2; call += 1) await app.request('/generate', { json: {} });
+  expect(metrics.getErrorSummary()).toMatchObject({
+    total_errors_1h: 2,
+    total_calls_1h: 3,
+    top_patterns: [['out_of_memory:/generate', 2]],
+    throughput: { '/hello': { rate: 1 }, '/generate': { rate: 2 } },
+  });
+  errorHandler.handle(new Error('outside of any request'), { operation: 'cleaning up' });
+  expect(metrics.getErrorRate('internal_error')).toBe(1);
+  expect(metrics.getTopErrorPatterns()).toContainEqual(['internal_error:cleaning up', 1]);
 });

@@ -19,17 +19,27 @@ const minuteMs = 60_000;
 const minutesKept = 60;
 /** So many patterns, and so many groups, get a name in each minute; the rest are counted together. */
 const maxNames = 64;
-const longestPattern = 256;
+const longestName = 128;
+
+/** One error, as it is counted. Nothing else of it is kept. */
+export interface CountedError {
+  readonly type: string;
+  readonly operation: string;
+  readonly message: string;
+}
 
 interface Pattern {
+  readonly name: string;
   count: number;
   readonly groups: Map<number, { count: number; readonly message: string }>;
 }
 
 interface Minute {
-  epoch: number;
+  readonly epoch: number;
   groups: number;
-  readonly patterns: Map<string, Pattern>;
+  readonly patterns: Pattern[];
+  /** The same by type and operation: to look both up is faster than to join them. */
+  readonly byType: Map<string, Map<string, Pattern>>;
 }
 
 /**
@@ -40,9 +50,9 @@ interface Minute {
 export class ErrorGroups {
   private readonly minutes: Minute[] = [];
 
-  add(now: number, pattern: string, message: string): void {
+  add(now: number, { type, operation, message }: CountedError): void {
     const minute = this.minute(Math.floor(now / minuteMs));
-    const own = minute.patterns.get(pattern) ?? patternIn(minute, pattern);
+    const own = minute.byType.get(type)?.get(operation) ?? patternIn(minute, type, operation);
     own.count += 1;
     if (message === '') return;
     const key = fingerprint(message);
@@ -59,7 +69,7 @@ export class ErrorGroups {
   patterns(now: number, limit: number): [pattern: string, count: number][] {
     const counts = new Map<string, number>();
     for (const { patterns } of this.recent(now, minutesKept)) {
-      for (const [pattern, { count }] of patterns) counts.set(pattern, (counts.get(pattern) ?? 0) + count);
+      for (const { name, count } of patterns) counts.set(name, (counts.get(name) ?? 0) + count);
     }
     return [...counts].sort(([, one], [, another]) => another - one).slice(0, limit);
   }
@@ -68,8 +78,8 @@ export class ErrorGroups {
     const found = new Map<string, { -readonly [K in keyof ErrorGroup]: ErrorGroup[K] }>();
     const latest = Math.floor(now / minuteMs) - 5;
     for (const { epoch, patterns } of this.recent(now, minutesKept)) {
-      for (const [pattern, own] of patterns) {
-        for (const [key, { count, message }] of own.groups) {
+      for (const { name: pattern, groups } of patterns) {
+        for (const [key, { count, message }] of groups) {
           const hex = key.toString(16).padStart(14, '0');
           const id = `${hex}:${pattern}`;
           const group = found.get(id) ?? { fingerprint: hex, pattern, message, count: 0, count_5m: 0 };
@@ -91,18 +101,24 @@ export class ErrorGroups {
     const at = epoch % minutesKept;
     const known = this.minutes[at];
     if (known?.epoch === epoch) return known;
-    const minute = { epoch, groups: 0, patterns: new Map<string, Pattern>() };
+    const minute: Minute = { epoch, groups: 0, patterns: [], byType: new Map() };
     this.minutes[at] = minute;
     return minute;
   }
 }
 
-function patternIn({ patterns }: Minute, name: string): Pattern {
-  const key = name.length > longestPattern ? ownCopy(name, longestPattern) : name;
-  const place = patterns.has(key) || patterns.size < maxNames ? key : other;
-  const known = patterns.get(place);
+function patternIn(minute: Minute, type: string, operation: string): Pattern {
+  const isFull = minute.patterns.length >= maxNames;
+  // Long names are cut, and nothing is kept alive that they are a part of.
+  const [ownType, ownOperation] = isFull
+    ? [other, other]
+    : [ownCopy(type, longestName), ownCopy(operation, longestName)];
+  const ofType = minute.byType.get(ownType) ?? new Map<string, Pattern>();
+  const known = ofType.get(ownOperation);
   if (known !== undefined) return known;
-  const pattern: Pattern = { count: 0, groups: new Map() };
-  patterns.set(ownCopy(place, longestPattern), pattern);
+  const name = isFull ? other : `${ownType}:${ownOperation}`;
+  const pattern: Pattern = { name, count: 0, groups: new Map() };
+  minute.byType.set(ownType, ofType.set(ownOperation, pattern));
+  minute.patterns.push(pattern);
   return pattern;
 }

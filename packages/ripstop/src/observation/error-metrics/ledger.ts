@@ -3,7 +3,7 @@ import { errorFacts } from '../../errors/error-types.js';
 import { BoundedNames } from './bounded-names.js';
 import { CallSubject, ErrorSubject, type Shared, type Subject } from './counted-subject.js';
 import { CountSeries } from './count-series.js';
-import { ErrorGroups } from './error-groups.js';
+import { type CountedError, ErrorGroups } from './error-groups.js';
 import type { ActiveSpike, Change } from './spike-watch.js';
 import { TimedSubject } from './timed-subject.js';
 
@@ -11,13 +11,6 @@ const maxOperations = 64;
 const maxTypes = 64;
 /** Where errors are watched for each model. */
 const maxTypesOfModels = 256;
-
-/** One error, as it is counted. Nothing else of it is kept. */
-export interface CountedError {
-  readonly type: string;
-  readonly operation: string;
-  readonly message: string;
-}
 
 /** Errors by type and pattern, calls by operation, durations. Adding is O(1). */
 export class Ledger {
@@ -47,11 +40,11 @@ export class Ledger {
         : new BoundedNames(maxTypes, errorSubject, (name) => Object.hasOwn(errorFacts, name));
   }
 
-  addError(now: number, { type, operation, message }: CountedError): void {
-    const pattern = `${type}:${operation}`;
+  addError(now: number, error: CountedError): void {
+    const { type, operation } = error;
     this.errors.add(now);
-    this.errorSubjects.get(this.shared.settings.of === 'models' ? pattern : type).series.add(now);
-    this.groups.add(now, pattern, message);
+    this.errorSubjects.get(this.shared.settings.of === 'models' ? `${type}:${operation}` : type).series.add(now);
+    this.groups.add(now, error);
   }
 
   addCall(now: number, operation: string): void {
