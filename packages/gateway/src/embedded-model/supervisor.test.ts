@@ -179,3 +179,46 @@ describe('stop', () => {
     expect(lives).toHaveLength(0);
   });
 });
+
+describe('recovery without people', () => {
+  test('R197 I4: an engine that leaks is replaced at its limit, one that dies again and again ever later, and each is told', async () => {
+    const runtime = virtualRuntime();
+    const told: string[] = [];
+    runtime.events.on((event) => {
+      if (event.type === 'engine.started') told.push(`${runtime.clock.now()} ${event.model} started ${event.pid}`);
+      if (event.type === 'engine.stopped') told.push(`${runtime.clock.now()} ${event.model} ${event.reason}`);
+    });
+    const { open, lives } = fakeEngines();
+    const usedMb = new Map<number, number>();
+    const supervisor = new Supervisor(
+      {
+        model: 'local',
+        open: () => open,
+        limits: { ...engineLimits, silenceMs: 60_000, memoryMb: 100, memoryPollMs: 50 },
+        readMemoryMb: async (pid) => usedMb.get(pid) ?? 40,
+        restart: { baseMs: 100, maxMs: 1_000, healthyMs: 5_000 },
+        readyWaitMs: 3_000,
+      },
+      runtime,
+    );
+    supervisor.start();
+    lives[0].ready();
+    await runtime.clock.advance(5_000);
+    usedMb.set(1, 101);
+    await runtime.clock.advance(50);
+    expect(lives[0].killed).toBe(true);
+    await runtime.clock.advance(100);
+    lives[1].ready();
+    lives[1].exit({ signal: 'SIGSEGV' });
+    await runtime.clock.advance(200);
+    lives[2].ready();
+    expect(told).toEqual([
+      '0 local started 1',
+      '5050 local memory_limit',
+      '5150 local started 2',
+      '5150 local SIGSEGV',
+      '5350 local started 3',
+    ]);
+    expect([supervisor.restarts, supervisor.status]).toEqual([2, 'ready']);
+  });
+});
