@@ -4,10 +4,10 @@ import type { CallContext } from '../call/call.js';
 import { createContext } from '../call/root-scope.js';
 import type { Runtime } from '../call/runtime.js';
 import { ModelError } from '../errors/model-error.js';
-import { CancelledError } from '../errors/rejections.js';
 import { GenerationFailedError, InvalidResponseError, StreamInterruptedError } from '../errors/upstream-errors.js';
 import { classify } from './classify/classify.js';
-import { type ContentLimits, limitContent, within } from './content-limits.js';
+import { type ContentLimits, within } from './content-limits.js';
+import { ModelStream } from './model-stream.js';
 import { modelFailure } from './model-failure.js';
 import { readEnvelope } from './own-envelope.js';
 import type { ChatRequest, Delta, TextModel } from './text-model.js';
@@ -57,19 +57,10 @@ export function aiTextModel(model: AiModel, timeouts: AiTimeouts, runtime: Runti
         call.release();
       }
     },
-    async *stream(input, { signal } = {}) {
+    stream(input, { signal } = {}) {
       const call = createContext({ signal }, runtime);
-      let complete = false;
-      try {
-        const params = { ...paramsOf(input), abortSignal: call.signal };
-        yield* limitContent(deltas(model, params), timeouts, call);
-        complete = true;
-      } catch (error) {
-        throw failure(error, call);
-      } finally {
-        if (!complete) call.abort(new CancelledError());
-        call.release();
-      }
+      const open = async () => deltas(model, { ...paramsOf(input), abortSignal: call.signal });
+      return new ModelStream({ open, limits: timeouts, failure }, call);
     },
   };
 }

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { createContext } from '../call/root-scope.js';
 import { scriptedModel, type ScriptedScene } from '../testing/scripted-model.js';
 import { virtualRuntime, type VirtualRuntime } from '../testing/virtual-runtime.js';
-import { assertContentLimits, isContent, limitContent } from './content-limits.js';
+import { assertContentLimits, isContent } from './content-limits.js';
+import { LimitedContent } from './limited-content.js';
 import type { Delta } from './text-model.js';
 
 const limits = { firstContentMs: 10_000, gapMs: 5_000 };
@@ -20,7 +21,7 @@ function watch(runtime: VirtualRuntime, scene: ScriptedScene, readerMs = 0, minR
   const model = scriptedModel([scene], runtime);
   const read = async (): Promise<void> => {
     const deltas = model.stream('hi', { signal: attempt.signal });
-    for await (const delta of limitContent(deltas, { ...limits, minRate }, attempt)) {
+    for await (const delta of new LimitedContent(deltas, { ...limits, minRate }, attempt)) {
       seen.push(delta);
       if (readerMs > 0) await new Promise<void>((resolve) => runtime.clock.after(readerMs, resolve));
     }
@@ -108,7 +109,7 @@ test('a reader that leaves ends the source, and leaves no timer behind', async (
       ended = true;
     }
   }
-  for await (const delta of limitContent(source(), limits, createContext({}, runtime))) {
+  for await (const delta of new LimitedContent(source(), limits, createContext({}, runtime))) {
     expect(delta.text).toBe('a');
     break;
   }
@@ -121,7 +122,7 @@ test('a caller who aborts ends the wait at once, with his own reason', async () 
   const controller = new AbortController();
   const attempt = createContext({ signal: controller.signal }, runtime);
   const model = scriptedModel([{ delayMs: Number.POSITIVE_INFINITY, abort: 'ignored' }], runtime);
-  const first = limitContent(model.stream('hi'), limits, attempt).next();
+  const first = new LimitedContent(model.stream('hi'), limits, attempt).next();
   const reason = new Error('user pressed stop');
   controller.abort(reason);
   await expect(first).rejects.toBe(reason);

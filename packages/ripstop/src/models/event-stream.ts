@@ -38,14 +38,15 @@ export async function* readEvents(
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
   const { maxEventSize } = withDefaults(readEventsDefaults, options);
   assertPositive('maxEventSize', maxEventSize);
-  const decoder = new TextDecoder(); // drops the byte order mark, keeps split characters for the next chunk
   const parser = new EventParser(maxEventSize);
-  for await (const chunk of body) yield* parser.push(decoder.decode(chunk, { stream: true }));
-  yield* parser.end(decoder.decode());
+  for await (const chunk of body) yield* parser.push(chunk);
+  yield* parser.end();
 }
 
 /** The line-by-line state between two chunks. */
-class EventParser {
+export class EventParser {
+  /** Drops the byte order mark, and keeps split characters for the next chunk. */
+  private readonly decoder = new TextDecoder();
   private readonly maxEventSize: number;
   private readonly lineEnd = /[\r\n]/g;
   /** The beginning of a line whose end has not arrived. */
@@ -57,12 +58,24 @@ class EventParser {
   private id: string | undefined = undefined;
   private ready: ServerSentEvent[] = [];
 
-  constructor(maxEventSize: number) {
+  constructor(maxEventSize: number = readEventsDefaults.maxEventSize) {
     this.maxEventSize = maxEventSize;
   }
 
   /** The events that this chunk completes. */
-  push(chunk: string): ServerSentEvent[] {
+  push(chunk: Uint8Array): ServerSentEvent[] {
+    return this.read(this.decoder.decode(chunk, { stream: true }));
+  }
+
+  /** The event that the end completes. */
+  end(): ServerSentEvent[] {
+    const events = this.read(this.decoder.decode());
+    if (this.rest !== '') this.line(this.rest);
+    this.dispatch();
+    return events;
+  }
+
+  private read(chunk: string): ServerSentEvent[] {
     this.ready = [];
     if (chunk === '') return this.ready;
     let from = this.afterReturn && chunk.startsWith('\n') ? 1 : 0;
@@ -79,13 +92,6 @@ class EventParser {
     this.rest += chunk.slice(from);
     this.checkSize(this.rest.length);
     return this.ready;
-  }
-
-  end(chunk: string): ServerSentEvent[] {
-    const events = this.push(chunk);
-    if (this.rest !== '') this.line(this.rest);
-    this.dispatch();
-    return events;
   }
 
   private nextEnd(chunk: string, from: number): number {

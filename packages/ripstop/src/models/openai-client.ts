@@ -2,11 +2,11 @@ import type { CallScope } from '../call/call.js';
 import { assertCount, assertPositive, badOption, type Defaults, withDefaults } from '../call/options.js';
 import { createContext } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
-import { CancelledError } from '../errors/rejections.js';
 import { classify } from './classify/classify.js';
-import { assertContentLimits, limitContent, readToContent, within } from './content-limits.js';
+import { assertContentLimits, within } from './content-limits.js';
 import { fetchTransport, type HttpAnswer, type HttpTransport } from './http-transport.js';
-import { readChatStream } from './openai-stream.js';
+import { ModelStream } from './model-stream.js';
+import { ChatStream } from './openai-stream.js';
 import { asChunk, chatRequest, choicesAsked, type Json, readCompletion, requestBody } from './openai-wire.js';
 import type { ChatRequest, Delta, GenerateOptions, Generation, TextModel } from './text-model.js';
 import {
@@ -62,7 +62,7 @@ export const openaiModelDefaults = { maxBodyBytes: 32 * 2 ** 20 };
 /** A model behind an OpenAI-compatible API. */
 export interface OpenaiModel extends TextModel {
   generate(input: string | ChatRequest, options?: GenerateOptions): Promise<Generation>;
-  stream(input: string | ChatRequest, options?: GenerateOptions): AsyncGenerator<Delta, void, undefined>;
+  stream(input: string | ChatRequest, options?: GenerateOptions): AsyncIterableIterator<Delta, void, undefined>;
 }
 
 /**
@@ -109,11 +109,14 @@ export function openaiTextModel(options: OpenaiModelOptions, dialect: OpenaiDial
     return transport({ method: 'POST', url, headers: { accept, ...headers, ...forwarded }, body, signal, connectMs });
   }
 
-  async function* deltas(input: string | ChatRequest, callOptions: GenerateOptions, call: CallScope) {
+  async function open(input: string | ChatRequest, callOptions: GenerateOptions, call: CallScope) {
     const body = requestBody(model, dialect.request(input), callOptions, 'stream');
     const answer = await send('text/event-stream', body, callOptions, call);
-    if (!isOk(answer) || isWhole(answer)) yield wholeDelta(await generation(answer, call));
-    else yield* readChatStream(answer, dialect.choices(input), call);
+    if (isOk(answer) && !isWhole(answer)) return new ChatStream(answer, dialect.choices(input), call);
+    const whole = wholeDelta(await generation(answer, call));
+    return (async function* () {
+      yield whole;
+    })();
   }
 
   async function generation(answer: HttpAnswer, call: CallScope): Promise<Generation> {
@@ -138,30 +141,12 @@ export function openaiTextModel(options: OpenaiModelOptions, dialect: OpenaiDial
         call.release();
       }
     },
-    async *stream(input, callOptions = {}) {
+    stream(input, callOptions = {}) {
       const call = createContext({ signal: callOptions.signal }, runtime);
-      let complete = false;
-      try {
-        if (call.aborted) throw call.reason;
-        yield* fromFirstContent(limitContent(deltas(input, callOptions, call), timeouts, call));
-        complete = true;
-      } catch (error) {
-        throw requestFailure(error, call);
-      } finally {
-        if (!complete) call.abort(new CancelledError());
-        call.release();
-      }
+      const opening = () => open(input, callOptions, call);
+      return new ModelStream({ open: opening, limits: timeouts, failure: requestFailure }, call);
     },
   };
-}
-
-async function* fromFirstContent(deltas: AsyncGenerator<Delta>): AsyncGenerator<Delta, void, undefined> {
-  try {
-    yield* await readToContent(deltas);
-    yield* deltas;
-  } finally {
-    await deltas.return(undefined);
-  }
 }
 
 function wholeDelta({ raw, ...generation }: Generation): Delta {

@@ -17,7 +17,7 @@ export interface CompletionModel extends TextModel {
   stream(
     input: string | CompletionRequest | ChatRequest,
     options?: GenerateOptions,
-  ): AsyncGenerator<Delta, void, undefined>;
+  ): AsyncIterableIterator<Delta, void, undefined>;
 }
 
 /**

@@ -4,7 +4,7 @@ import { CancelledError } from '../errors/rejections.js';
 import { InvalidResponseError, StreamInterruptedError } from '../errors/upstream-errors.js';
 import { classify } from './classify/classify.js';
 import { isContent } from './content-limits.js';
-import { readEvents, type ServerSentEvent } from './event-stream.js';
+import { EventParser, type ServerSentEvent } from './event-stream.js';
 import type { HttpAnswer } from './http-transport.js';
 import { finishReasons, isErrorFrame, parseJson, readChunk } from './openai-wire.js';
 import type { Delta } from './text-model.js';
@@ -16,41 +16,111 @@ const drainMs = 1_000;
 
 /**
  * The deltas of a streamed chat completion. It is a success when every one of its `choices` has finished, and
- * something was said.
+ * something was said. By hand, since a generator makes several promises for each delta.
  *
  * @throws ModelError before the first content: what the error frame, the empty answer or the network's failure means.
  * After it: StreamInterruptedError, with that as its cause. InvalidResponseError at any time: frames in a row that
  * cannot be read, or one that is too large.
  */
-export async function* readChatStream(
-  answer: HttpAnswer,
-  choices: number,
-  call: CallScope,
-): AsyncGenerator<Delta, void, undefined> {
-  const events = readEvents(answer.body);
-  const progress = new Progress(answer, choices);
-  let open = true;
-  try {
-    for (;;) {
-      const step = await events.next().catch((error: unknown) => {
-        throw progress.broken(error);
-      });
-      if (step.done) {
-        open = false;
-        return progress.ended();
-      }
-      if (step.value.data === '[DONE]') {
-        progress.ended();
-        open = false;
-        return void drain(events, call);
-      }
-      const delta = progress.delta(step.value);
-      if (delta !== undefined) yield delta;
+export class ChatStream implements AsyncIterableIterator<Delta, void, undefined> {
+  private readonly source: AsyncIterator<Uint8Array>;
+  private readonly call: CallScope;
+  private readonly parser = new EventParser();
+  private readonly progress: Progress;
+  /** What the last chunk brought, from the place that has not been looked at. */
+  private events: readonly ServerSentEvent[] = [];
+  private place = 0;
+  /** `read`: the body has ended. */
+  private state: 'open' | 'read' | 'over' = 'open';
+
+  constructor(answer: HttpAnswer, choices: number, call: CallScope) {
+    this.source = answer.body[Symbol.asyncIterator]();
+    this.progress = new Progress(answer, choices);
+    this.call = call;
+  }
+
+  async return(): Promise<Step> {
+    const { state } = this;
+    this.state = 'over';
+    if (state === 'open') await this.source.return?.();
+    return over;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Step> {
+    try {
+      const ready = this.ready();
+      if (ready !== undefined) return Promise.resolve(ready);
+    } catch (error) {
+      return Promise.reject(this.ended(error));
     }
-  } finally {
-    if (open) await events.return();
+    return this.source.next().then(this.arrived, this.broke);
+  }
+
+  private readonly arrived = (step: IteratorResult<Uint8Array>): Step | Promise<Step> =>
+    this.taken(step) ?? this.more();
+
+  private readonly broke = (error: unknown): never => {
+    this.state = 'over';
+    throw this.progress.broken(error);
+  };
+
+  /** For chunks that bring nothing: a promise that waits for the next one's would be a chain that grows with them. */
+  private async more(): Promise<Step> {
+    for (;;) {
+      const ready = this.taken(await this.source.next().catch(this.broke));
+      if (ready !== undefined) return ready;
+    }
+  }
+
+  private taken(step: IteratorResult<Uint8Array>): Step | undefined {
+    try {
+      this.events = step.done ? this.parser.end() : this.parser.push(step.value);
+      this.place = 0;
+      if (step.done) this.state = 'read';
+      return this.ready();
+    } catch (error) {
+      throw this.ended(error);
+    }
+  }
+
+  /** The next delta of those events that are here; undefined where more must be read. */
+  private ready(): Step | undefined {
+    if (this.state === 'over') return over;
+    while (this.place < this.events.length) {
+      const event = this.events[this.place] as ServerSentEvent;
+      this.place += 1;
+      if (event.data === '[DONE]') return this.done();
+      const value = this.progress.delta(event);
+      if (value !== undefined) return { done: false, value };
+    }
+    if (this.state === 'open') return undefined;
+    this.progress.ended();
+    this.state = 'over';
+    return over;
+  }
+
+  private done(): Step {
+    this.progress.ended();
+    if (this.state === 'open') void drain(this.source, this.call);
+    this.state = 'over';
+    return over;
+  }
+
+  /** Tells the source of an end of ours. Never waited for: one that hangs ends by its signal. */
+  private ended(error: unknown): unknown {
+    if (this.state === 'open') void this.source.return?.().catch(() => undefined);
+    this.state = 'over';
+    return error;
   }
 }
+
+type Step = IteratorResult<Delta, void>;
+
+const over: Step = { done: true, value: undefined };
 
 /** What has been read of a stream so far. */
 class Progress {
@@ -120,10 +190,10 @@ class Progress {
 }
 
 /** Reads what is left, for a while and for nobody, so that the connection stays usable. */
-async function drain(events: AsyncGenerator<ServerSentEvent>, call: CallScope): Promise<void> {
+async function drain(source: AsyncIterator<Uint8Array>, call: CallScope): Promise<void> {
   const timer = call.runtime.clock.after(drainMs, () => call.abort(new CancelledError('The answer was complete')));
   try {
-    while (!(await events.next()).done);
+    while (!(await source.next()).done);
   } catch {
     // Nobody waits for it: the answer is complete.
   } finally {
