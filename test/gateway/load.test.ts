@@ -62,7 +62,7 @@ const reasonOf = ({ body }: Awaited<ReturnType<typeof chat>>) =>
   (body['error'] as { details?: { reason?: string } } | undefined)?.details?.reason;
 
 describe('overload', () => {
-  test('GW15 GW17: of ten times the limit those under way and in line are answered, the rest is told when to come back', async () => {
+  test('GW15 GW17 I9: of ten times the limit those under way and in line are answered, the rest is told when to come back', async () => {
     const { upstream, gateway } = await before([slow(1_000)], { load: 'maxInFlight: 4, queue: 4, queueWait: 10s' });
     const asked = Promise.all(Array.from({ length: 40 }, () => chat(gateway)));
     await pause(2 * arrival);
@@ -115,7 +115,7 @@ describe('overload', () => {
     await held;
   });
 
-  test('GW16: after two seconds at the limit less urgent requests are shed first, and others still wait', async () => {
+  test('GW16 I9: after two seconds at the limit less urgent requests are shed first, and others still wait', async () => {
     const { gateway } = await before([{ kind: 'hang' }], { load: 'maxInFlight: 1, queue: 2, queueWait: 500ms' });
     const holder = new AbortController();
     const held = stream(gateway, holder.signal).catch(() => 'left');
@@ -168,7 +168,7 @@ load: { maxInFlight: 4, levels: { reduced: 0.1, minimal: 0.2 } }`,
 });
 
 describe('order', () => {
-  test('GW15: the higher priority goes first; anything but a digit is refused', async () => {
+  test('GW15 I9: the higher priority goes first; anything but a digit is refused', async () => {
     const { upstream, gateway } = await before([slow(600), slow(20)], { load: 'maxInFlight: 1' });
     const asked = [chat(gateway, 'first')];
     await upstream.request(0);
@@ -200,7 +200,7 @@ describe('order', () => {
   });
 });
 
-test('GW17: a key that asks too often gets 429 with OpenAI’s headers, and the others are served', async () => {
+test('GW17 I8: a key that asks too often gets 429 with OpenAI’s headers, and the others are served', async () => {
   const { gateway } = await before([slow(0)], {
     load: 'perKey: { requests: 2, per: 1h }',
     server: 'keys: [many, one]',
@@ -293,7 +293,7 @@ describe('slots', () => {
 });
 
 describe('limits of one upstream', () => {
-  test('GW15: what is over the limit of an upstream goes to the next one at once, and waits where there is none', async () => {
+  test('GW15 I9: what is over the limit of an upstream goes to the next one at once, and waits where there is none', async () => {
     const main = await scriptedUpstream([slow(700)]);
     const spare = await scriptedUpstream([slow(0)]);
     cleanUp.push(

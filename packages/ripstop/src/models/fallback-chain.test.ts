@@ -192,6 +192,20 @@ test('R120 D80: the cooldown counts from the failure, however long ago the last 
   expect(models[0]?.calls).toHaveLength(5);
 });
 
+test('D88: when a model was added counts for nothing: no success is on record until there is one', async () => {
+  for (const ageMs of [0, 299_999, 86_400_000]) {
+    const { chain, models, runtime } = chainOf([Array.from({ length: 20 }, unavailable), ['from b']]);
+    await runtime.clock.advance(ageMs);
+    expect(chain.models[0]).toEqual({ name: 'a', is_fallback: false, priority: 0, state: 'closed' });
+    for (let call = 0; call < 6; call += 1) await chain.generateWithFallback('Hi');
+    expect([chain.models[0]?.state, models[0]?.calls.length]).toEqual(['open', 4]);
+    await runtime.clock.advance(300_000);
+    await chain.generateWithFallback('Hi');
+    // One trial, which failed: what was never well is not well again because time has passed.
+    expect([chain.models[0]?.state, models[0]?.calls.length]).toEqual(['open', 5]);
+  }
+});
+
 test('R121: a success forgets earlier failures', async () => {
   const script = [unavailable(), unavailable(), unavailable(), 'ok', unavailable(), unavailable(), unavailable(), 'ok'];
   const { chain, models } = chainOf([script, ['from b']]);

@@ -48,6 +48,27 @@ function failing(
 
 const cudaOutOfMemory = new Error('CUDA out of memory. Tried to allocate 2.00 GiB');
 
+test('R94: each way in which a language model fails comes out as its own type, and says whether to try again', async () => {
+  const runtime = virtualRuntime();
+  const silent: LocalTextModel = { generate: () => new Promise(() => undefined) };
+  const small: LocalTextModel = { ...failing(), contextLength: 8 };
+  const full: LocalTextModel = { ...failing(), memory: () => ({ usedBytes: 99, totalBytes: 100 }) };
+  const failures = [small, full, failing(cudaOutOfMemory, cudaOutOfMemory), silent, failing(new Error('boom'))].map(
+    (model) => failure(safeGenerate(model, 'Tell me a story', {}, runtime)),
+  );
+  await runtime.clock.advance(30_000);
+  const told = (await Promise.all(failures)).map((error) => {
+    return ModelError.isInstance(error) ? [error.errorType, error.isRetryable] : error;
+  });
+  expect(told).toEqual([
+    ['context_length_exceeded', false],
+    ['out_of_memory', false],
+    ['out_of_memory', false],
+    ['inference_timeout', true],
+    ['generation_failed', true],
+  ]);
+});
+
 test('R95: the defaults are 100 tokens, temperature 0.7 and 30 seconds', async () => {
   expect(safeGenerateDefaults).toEqual({ maxTokens: 100, temperature: 0.7, timeoutMs: 30_000 });
   const model = scriptedModel(['Hello']);
