@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { authenticator } from './authentication.js';
+import { authenticator, operatorsOf } from './authentication.js';
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
@@ -48,6 +48,13 @@ test('with admin keys the inside is for operators, who may also call', () => {
   expect(authenticate({ path: '/errors/abc', headers: bearer('alpha') })).toMatchObject({ status: 403 });
   expect(authenticate({ path: '/errors/abc', headers: bearer('root') })).toBeUndefined();
   expect(authenticate({ path: '/generate', headers: bearer('root') })).toBeUndefined();
+});
+
+test('D117: where admin keys are set, who presents one is an operator; where none are, everybody is', () => {
+  const isOperator = operatorsOf({ adminKeys: ['root'] });
+  expect(isOperator(bearer('root'))).toBe(true);
+  expect([isOperator(bearer('alpha')), isOperator({})]).toEqual([false, false]);
+  expect(operatorsOf({ adminKeys: [] })({})).toBe(true);
 });
 
 test('a refused key is never told', () => {

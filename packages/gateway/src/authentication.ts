@@ -35,6 +35,14 @@ export function authenticator({ keys, adminKeys }: Pick<ServerConfig, 'keys' | '
   };
 }
 
+/** May whoever sends these see the inside? Where no admin keys are set, whoever has come in may. */
+export function operatorsOf({
+  adminKeys,
+}: Pick<ServerConfig, 'adminKeys'>): (headers: Credentials['headers']) => boolean {
+  const operators = adminKeys.map(digest);
+  return (headers) => operators.length === 0 || includes(operators, presentedKey(headers) ?? '');
+}
+
 /**
  * Whose request it is, among those that may pass. Where no keys are set, whatever callers send as one is not checked,
  * and they are all the same.

@@ -17,7 +17,6 @@ import { addEmbeddings } from './routes/embeddings.js';
 import { addGenerate } from './routes/generate.js';
 import { addGenerateImage } from './routes/generate-image.js';
 import { addGenerateResilient } from './routes/generate-resilient.js';
-import { addHealth } from './routes/health.js';
 import { addImageGenerations } from './routes/image-generations.js';
 import { ModelService, textRoutes } from './routes/model-service.js';
 import { addModels } from './routes/models.js';
@@ -77,7 +76,6 @@ export function createGateway(config: Config, { logger }: GatewayOptions, runtim
   const goesSmaller = chains.all().some(({ smaller }) => smaller !== undefined) ? textRoutes : undefined;
   chute.use(admission({ gate, callerOf: callerOf(settings), keyLimit: perKey, goesSmaller }, runtime));
   addPage(chute);
-  addHealth(chute, chains, standing, runtime);
   addModels(chute, chains, runtime);
   const service = new ModelService({ chains, degradation, degrade: load.degrade ? 'by_level' : 'never' }, runtime);
   addGenerate(chute, service);
@@ -147,6 +145,6 @@ function logRequest(logger: Logger, summary: RequestSummary): void {
     ...notes,
   };
   // Probes come every few seconds from every load balancer.
-  if (route === '/livez' || route === '/readyz') logger.debug(fields, 'request');
+  if (route === '/livez' || route === '/readyz' || route === '/startupz') logger.debug(fields, 'request');
   else logger.info(fields, 'request');
 }

@@ -6,6 +6,7 @@ import {
   type Runtime,
   retryBudget,
 } from 'ripstop';
+import type { BreakerState, OpenCause } from 'ripstop/policies';
 import type { ModelConfig } from '../config/schema.js';
 import type { Endpoint } from '../upstreams/endpoints.js';
 
@@ -23,6 +24,18 @@ const refusedMs = 60_000;
 export interface Asked {
   readonly name: string;
   readonly endpoint?: Endpoint | undefined;
+}
+
+/** One breaker, as it stands. */
+export interface BreakerFacts {
+  /** The upstream, and behind a slash what it is asked for if that is no chat. */
+  readonly name: string;
+  readonly endpoint: string;
+  readonly state: BreakerState;
+  /** How long until it lets a call through. */
+  readonly retryAfterMs: number;
+  /** Why it is open by itself. */
+  readonly cause: OpenCause | undefined;
 }
 
 /** What is known of all upstreams. Chains with the same rules share what they know; the budget is the upstream's own. */
@@ -73,6 +86,19 @@ export class Breakers {
       breakers.set(rules, breaker);
     }
     return breaker;
+  }
+
+  /** Of each endpoint that has been asked for, the breaker that lets least through. */
+  facts(upstream: string): readonly BreakerFacts[] {
+    return [...(this.breakers.get(upstream) ?? [])].flatMap(([endpoint, breakers]) => {
+      const name = endpoint === 'chat' ? upstream : `${upstream}/${endpoint}`;
+      const all = [...breakers.values()];
+      const strictest =
+        all.find(({ state }) => state === 'open') ?? all.find(({ state }) => state !== 'closed') ?? all[0];
+      if (strictest === undefined) return [];
+      const { state, retryAfterMs, openCause } = strictest;
+      return [{ name, endpoint, state, retryAfterMs, cause: openCause }];
+    });
   }
 
   /** Of each endpoint that has been asked for, the breakers of all rules. */

@@ -7,7 +7,7 @@ import type { Config, ImageConfig, ModelConfig } from '../config/schema.js';
 import type { Endpoint, EndpointRequests } from '../upstreams/endpoints.js';
 import type { Upstream } from '../upstreams/upstream.js';
 import { type Askable, type AskedModels, askers } from './askable.js';
-import { Breakers } from './breakers.js';
+import { type BreakerFacts, Breakers } from './breakers.js';
 import { Hedging } from './hedging.js';
 import { type ChainStanding, type StandingPlace, standingOf } from './standing.js';
 import { Tries } from './tries.js';
@@ -33,6 +33,7 @@ export interface Chain extends Askable<string | ChatRequest> {
 export interface UpstreamState {
   readonly name: string;
   readonly usable: boolean;
+  readonly breakers: readonly BreakerFacts[];
   readonly details: Readonly<Record<string, unknown>>;
 }
 
@@ -232,5 +233,5 @@ function stateOf(upstream: Upstream, breakers: Breakers): UpstreamState {
   const health = upstream.health();
   const breaker = own.flat().find(({ state }) => state !== 'closed')?.state ?? 'closed';
   const usable = isUsable(upstream, []) && own.every((ofEndpoint) => isUsable(upstream, ofEndpoint));
-  return { name: upstream.name, usable, details: { ...health, breaker } };
+  return { name: upstream.name, usable, breakers: breakers.facts(upstream.name), details: { ...health, breaker } };
 }
