@@ -1,6 +1,6 @@
 /** What error metrics tell, with the guide's keys. */
 import type { ErrorGroup } from './error-metrics/error-groups.js';
-import type { ErrorSubject } from './error-metrics/counted-subject.js';
+import { type ErrorSubject, perMinute } from './error-metrics/counted-subject.js';
 import type { Ledger } from './error-metrics/ledger.js';
 import type { SpikeKind } from './error-metrics-options.js';
 
@@ -71,16 +71,16 @@ const top = 10;
 
 /** The state of a ledger, as it is told. */
 export function errorSummary(ledger: Ledger, now: number, date: Date): ErrorSummary {
-  const { recentMs, multiplier } = { ...ledger.shared.settings };
+  const { recentMs, multiplier } = ledger.shared.settings;
   const errors = ledger.errorsWithin(now, hourMs);
   const recentErrors = ledger.errorsWithin(now, recentMs);
   return {
     total_errors_1h: errors,
-    error_rate_1h: rounded(errors / 60),
+    error_rate_1h: rounded(perMinute(errors, hourMs)),
     error_types: typesOf(ledger, now),
     top_patterns: ledger.groups.patterns(now, top),
     spikes: errorSpikes(ledger, { now, date, multiplier }),
-    error_rate: rounded((recentErrors * 60_000) / recentMs),
+    error_rate: rounded(perMinute(recentErrors, recentMs)),
     total_calls_1h: ledger.calls.within(now, hourMs),
     error_ratio_1h: ratio(errors, ledger.calls.within(now, hourMs)),
     error_ratio: ratio(recentErrors, ledger.calls.within(now, recentMs)),
@@ -128,7 +128,7 @@ export function errorSpikes(
 
 /** Errors a minute if there had been one in all the time before. */
 function leastRate(subject: ErrorSubject, now: number): number {
-  return 60_000 / (subject.series.baseline(now)?.ms ?? hourMs);
+  return perMinute(1, subject.series.baseline(now)?.ms ?? hourMs);
 }
 
 function typesOf(ledger: Ledger, now: number): Record<string, number> {
