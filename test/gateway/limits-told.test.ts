@@ -1,5 +1,5 @@
 /** Limits of upstreams, as callers hear of them. */
-import OpenAI, { APIError, RateLimitError } from 'openai';
+import OpenAI, { type APIError, RateLimitError } from 'openai';
 import type { UpstreamScene } from 'ripstop/testing';
 import { expect, test } from 'vitest';
 import { over } from './endpoint-scenes.js';
@@ -30,10 +30,10 @@ test('I8: a stated wait is told on, and the openai package waits for it; a spent
   const [limited, quota] = await Promise.all([asked(busy), asked(spent)]);
   expect(limited.error).toBeInstanceOf(RateLimitError);
   expect(limited.error).toMatchObject({ status: 429, type: 'rate_limited', error: { is_retryable: true } });
-  expect(Number((limited.error as InstanceType<typeof APIError>).headers?.get('retry-after'))).toBeGreaterThan(0);
+  expect(Number((limited.error as APIError).headers?.get('retry-after'))).toBeGreaterThan(0);
   expect(limited.ms).toBeGreaterThan(4_000);
 
   expect(quota.error).toMatchObject({ status: 429, type: 'quota_exceeded', error: { is_retryable: false } });
-  expect((quota.error as InstanceType<typeof APIError>).headers?.get('x-should-retry')).toBe('false');
+  expect((quota.error as APIError).headers?.get('x-should-retry')).toBe('false');
   expect([quota.upstreamRequests, quota.ms < 1_000]).toEqual([1, true]);
 });
