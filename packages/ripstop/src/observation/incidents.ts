@@ -8,6 +8,7 @@ import { type Incident, IncidentRecord } from './incident-record.js';
 
 export type { Incident, IncidentTransition } from './incident-record.js';
 
+/** Options of `incidents()`. */
 export interface IncidentOptions {
   /**
    * How long what was out must have been well before its incident is closed, in milliseconds: what goes down again until
@@ -22,6 +23,7 @@ export interface IncidentOptions {
   readonly subjectOf?: ((breaker: string) => string) | undefined;
 }
 
+/** The defaults of `incidents()`. */
 export const incidentDefaults: Defaults<IncidentOptions, 'settleMs' | 'historySize' | 'maxOpen'> = {
   settleMs: 10_000,
   historySize: 200,

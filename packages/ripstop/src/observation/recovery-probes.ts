@@ -4,6 +4,7 @@ import { type Runtime, systemRuntime, type Timer } from '../call/runtime.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { failedFinding, findingOf, type HealthCheck } from './health-check.js';
 
+/** Options of `recoveryProbes()`. */
 export interface RecoveryProbesOptions {
   /** How a model is asked how it is: `upstreamCheck()`, for example. Undefined: it is not. */
   readonly checkOf: (model: string) => HealthCheck | undefined;
