@@ -70,7 +70,7 @@ export function headline({ status, alerts, more }: AlertNotice): string {
 
 /** The message as plain text, of several lines. */
 export function noticeText(notice: AlertNotice): string {
-  const more = notice.more > 0 ? [`… and ${notice.more} more`] : [];
+  const more = notice.more > 0 ? [`... and ${notice.more} more`] : [];
   return [headline(notice), ...notice.alerts.flatMap(linesOf), ...more].join('\n');
 }
 
@@ -95,7 +95,7 @@ function linesOf(alert: Alert): string[] {
   const { startedAt, endedAt, count, lastErrorType, lastCorrelationId } = alert;
   const until = endedAt && ` until ${endedAt.toISOString()}`;
   return [
-    `• ${alert.severity}: ${alert.summary}`,
+    `- ${alert.severity}: ${alert.summary}`,
     `  since ${startedAt.toISOString()}${until ?? ''}, seen ${count === 1 ? 'once' : `${count} times`}`,
     ...(lastErrorType ? [`  last error: ${lastErrorType}`] : []),
     ...(lastCorrelationId ? [`  last correlation id: ${lastCorrelationId}`] : []),

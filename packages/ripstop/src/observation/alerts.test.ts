@@ -579,7 +579,9 @@ test('R79 I1: a test sends each sink an alert and its end, and says what came ba
     },
   };
   const hangs: AlertSink = { name: 'hangs', send: () => new Promise(() => undefined) };
-  const results = alerts([well, hangs], { source: 'desk' }, runtime).test();
+  const made = alerts([well, hangs], { source: 'desk' }, runtime);
+  expect(made.sinks).toEqual(['well', 'hangs']);
+  const results = made.test();
   await runtime.clock.runAll();
   expect(await results).toEqual([
     { sink: 'well', outcome: 'delivered', answers: ['HTTP 202', 'HTTP 202'], ms: 0 },
@@ -589,6 +591,7 @@ test('R79 I1: a test sends each sink an alert and its end, and says what came ba
   expect(told[0]?.key).toBe(told[1]?.key);
   expect(told[0]?.alerts).toMatchObject([{ class: 'test', summary: 'A test from desk: nothing is wrong' }]);
   expect(types).toEqual([]);
+  expect(await made.test('well')).toMatchObject([{ sink: 'well', outcome: 'delivered' }]);
 });
 
 describe('options', () => {

@@ -70,8 +70,12 @@ export interface AlertTestResult {
 export interface Alerts {
   /** What is wrong at present. */
   readonly open: readonly Alert[];
-  /** Sends each sink a test alert and its end, one try each, past the queue. Never rejects. */
-  test(): Promise<readonly AlertTestResult[]>;
+  /** The names of the sinks, in their order. */
+  readonly sinks: readonly string[];
+  /**
+   * Sends each sink, or the one of that name, a test alert and its end, one try each, past the queue. Never rejects.
+   */
+  test(sink?: string): Promise<readonly AlertTestResult[]>;
   /** Ends listening and delivers what waits, for at most `closeMs`. Idempotent. */
   close(): Promise<void>;
 }
@@ -136,7 +140,11 @@ export function alerts(
     get open() {
       return book.open;
     },
-    test: () => Promise.all(sinks.map((sink) => tested(sink, { source, attemptMs }, runtime))),
+    sinks: sinks.map(({ name }) => name),
+    test(only) {
+      const chosen = sinks.filter(({ name }) => only === undefined || name === only);
+      return Promise.all(chosen.map((sink) => tested(sink, { source, attemptMs }, runtime)));
+    },
     close() {
       closing ??= end();
       return closing;

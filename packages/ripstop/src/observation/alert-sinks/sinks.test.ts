@@ -32,12 +32,14 @@ afterEach(async () => {
 /** A receiver on this machine that keeps what it gets. */
 async function receiver(answer: (response: ServerResponse) => void = (response) => response.writeHead(202).end('ok')) {
   const received: Received[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     let text = '';
-    for await (const chunk of request) text += String(chunk);
-    const { method, url: path, headers } = request;
-    received.push({ method, path, headers, text, body: text === '' ? undefined : JSON.parse(text) });
-    answer(response);
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    request.on('end', () => {
+      const { method, url: path, headers } = request;
+      received.push({ method, path, headers, text, body: JSON.parse(text) });
+      answer(response);
+    });
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -100,9 +102,9 @@ describe('R196 I1: slackSink', () => {
       headers: { 'content-type': 'application/json' },
     });
     const text = [
-      '• critical: All models behind default are out',
+      '- critical: All models behind default are out',
       '  since 2026-03-01T10:00:00.000Z, seen once',
-      '• error: The breaker of main is open',
+      '- error: The breaker of main is open',
       '  since 2026-03-01T10:00:00.000Z, seen 3 times',
       '  last error: upstream_unavailable',
       '  last correlation id: call-7',
@@ -239,7 +241,7 @@ describe('R196 I1: webhookSink', () => {
     ] as const) {
       const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature } = got?.headers ?? {};
       expect([id, at]).toEqual(['019ca0a4-0000-7000-8000-000000000002', '1772359207']);
-      const expected = createHmac('sha256', key).update(`${id}.${at}.${got?.text}`).digest('base64');
+      const expected = createHmac('sha256', key).update([id, at, got?.text].join('.')).digest('base64');
       expect(signature).toBe(`v1,${expected}`);
     }
   });
@@ -302,9 +304,9 @@ describe('R196 I1: emailSink', () => {
         subject: '[gateway] RESOLVED: All models behind default are out, and 1 more',
         text: [
           'RESOLVED: All models behind default are out, and 1 more',
-          '• critical: All models behind default are out',
+          '- critical: All models behind default are out',
           '  since 2026-03-01T10:00:00.000Z until 2026-03-01T10:01:00.000Z, seen once',
-          '• error: The breaker of main is open',
+          '- error: The breaker of main is open',
           '  since 2026-03-01T10:00:00.000Z until 2026-03-01T10:01:00.000Z, seen 3 times',
           '  last error: upstream_unavailable',
           '  last correlation id: call-7',
@@ -344,13 +346,13 @@ test('R196: consoleSink writes the message', async () => {
   expect(await sink.send({ ...firing, more: 2 }, context())).toBe('written');
   expect(written[0]?.split('\n')).toEqual([
     'FIRING: All models behind default are out, and 3 more',
-    '• critical: All models behind default are out',
+    '- critical: All models behind default are out',
     '  since 2026-03-01T10:00:00.000Z, seen once',
-    '• error: The breaker of main is open',
+    '- error: The breaker of main is open',
     '  since 2026-03-01T10:00:00.000Z, seen 3 times',
     '  last error: upstream_unavailable',
     '  last correlation id: call-7',
-    '… and 2 more',
+    '... and 2 more',
   ]);
 });
 
