@@ -28,7 +28,7 @@ export const inputRules = {
     if (named(service, validateFileUpload)) return met('validateFileUpload was named as a part');
     return unknown(
       'Whether a handler takes files cannot be seen',
-      `Where it does: await validateFileUpload(file, { types }). ${howToShow(service, 'validateFileUpload')}`,
+      `Where it does: await validateFileUpload(file, { allowedTypes }). ${howToShow(service, 'validateFileUpload')}`,
     );
   },
 

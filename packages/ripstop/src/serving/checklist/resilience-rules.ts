@@ -46,6 +46,6 @@ export const resilienceRules = {
 
   error_logs({ options }: Seen): Judgement {
     const where = options.logger === undefined ? 'the console' : 'a logger of yours';
-    return met(`Every error becomes a line with its type, operation and correlation id, on ${where}`);
+    return met(`Every error becomes a line with its type, route and correlation id, on ${where}`);
   },
 };

@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { sanitizeText } from '../../input/sanitize-text.js';
 import { modelFallbackChain } from '../../models/fallback-chain.js';
 import { safeGenerate } from '../../models/safe-generate.js';
+import { alerts } from '../../observation/alerts.js';
 import { degradation } from '../../observation/degradation.js';
+import { errorMetrics } from '../../observation/error-metrics.js';
 import { circuitBreaker } from '../../policies/circuit-breaker.js';
 import { fallback } from '../../policies/fallback.js';
 import { pipeline } from '../../policies/policy.js';
@@ -39,8 +41,12 @@ describe('a chute with everything', () => {
     .onStartup(() => ({ chain, model: answers, quality: degradation({}, runtime) }))
     .healthCheck('model', { critical: true }, () => true)
     .cord('ask', options, ({ state, input }) => state.chain.generateWithFallback(input.prompt));
-  runtime.events.on(() => undefined, { name: 'error_metrics' });
-  runtime.events.on(() => undefined, { name: 'alerts' });
+  const stopCounting = errorMetrics({}, runtime).listen();
+  const watch = alerts([{ name: 'pager', send: async () => 'taken' }], {}, runtime);
+  afterAll(async () => {
+    stopCounting();
+    await watch.close();
+  });
 
   test('R194 D126: meets whatever can be seen, and what cannot is unknown until it is named', async () => {
     await app.start();
