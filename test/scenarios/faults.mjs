@@ -282,6 +282,32 @@ function bodies() {
 function streams() {
   return [
     {
+      id: 'hedged',
+      title: 'A stream is late, and hedging is on: the second target is asked beside the first, and is heard',
+      upstreams: { main: 'ok x20, first-token-after=20s', spare: 'ok' },
+      model: { hedge: { after: '1s' } },
+      async run(play) {
+        for (let call = 0; call < 20; call += 1) play.answered(await play.stream({}, { quiet: true }), 'main');
+        const answer = await play.stream();
+        play.answered(answer, 'spare');
+        play.time('the time', answer.ms, 950, 5_000);
+        await play.tries({ main: 21, spare: 1 });
+        const slow = (await play.asked('main')).at(-1);
+        play.check(slow.left === true, 'the first target still has our connection');
+      },
+    },
+    {
+      id: 'half-memory',
+      title: 'The memory of the first target runs out once: it is asked for half of the tokens, and the answer says so',
+      upstreams: { main: 'out-of-memory x1, ok', spare: 'ok' },
+      async run(play) {
+        const answer = await play.ask({ max_tokens: 400 });
+        play.answered(answer, 'main');
+        play.equal('what is less', answer.headers['x-ripstop-degraded'], 'max_tokens');
+        await play.tries({ main: 2, spare: 0 });
+      },
+    },
+    {
       id: 'bad-frames',
       title: 'Three bad frames in a row: no answer that can be read',
       upstreams: { main: 'bad-frames-at=0', spare: 'ok' },

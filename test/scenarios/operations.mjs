@@ -111,7 +111,7 @@ function connections() {
       id: 'sigterm',
       title: 'SIGTERM with 50 streams and 10 whole answers under way: all end well, and the exit code is 0',
       upstreams: { main: 'slow-words=100ms' },
-      stage: {},
+      stage: { config: { server: { drainWait: '500ms' } } },
       async run(play) {
         const streams = Array.from({ length: 50 }, () => play.stream({}, { quiet: true }));
         const wholes = Array.from({ length: 10 }, () => play.ask({}, { quiet: true }));
