@@ -59,10 +59,7 @@ function script(): string {
       const until = wait && `until curl -sf ${wait[1]} > /dev/null; do sleep 0.1; done\n`;
       return `${text}${until ?? ''}`;
     });
-  const ended = 'wait $gateway\n';
-  return ["trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT\n", ...blocks]
-    .join('\n')
-    .replace('kill $gateway\n', `kill $gateway\n${ended}`);
+  return ["trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT\n", ...blocks].join('\n');
 }
 
 async function printed(commands: string, folder: string): Promise<string> {
