@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../config/units.js';
 import { version } from '../version.js';
+import { alertTest, type AlertTestOptions } from './alert-test.js';
 import { chaos, type ChaosCommandOptions, chaosHelp } from './chaos.js';
 import { checkConfig } from './config-check.js';
 import { serve } from './serve.js';
@@ -36,6 +37,17 @@ config
   .option('--json', 'print the result as JSON')
   .action(async (file: string, options: { readonly json?: true }) => {
     process.exitCode = await checkConfig(file, options, process.env);
+  });
+
+const alert = program.command('alert').description('work with the sinks of alerts');
+alert
+  .command('test')
+  .description('send a test alert and its end to each sink, and say what came back')
+  .option('-c, --config <file>', 'a YAML configuration (default: RIPSTOP_CONFIG, if set)')
+  .option('--sink <name>', 'this sink only')
+  .option('--json', 'print the result as JSON')
+  .action(async (options: AlertTestOptions) => {
+    process.exitCode = await alertTest(options, process.env);
   });
 
 program

@@ -1,5 +1,6 @@
 /** The configuration of what the gateway notices of itself: `observation`. */
 import { z } from 'zod';
+import { alertTimes } from './alerts-schema.js';
 import { count, duration } from './schema-units.js';
 
 const spikes = z
@@ -42,7 +43,12 @@ const recovery = z
   .describe('How what is out comes back.');
 
 export const observation = z
-  .strictObject({ spikes: spikes.prefault({}), health: health.prefault({}), recovery: recovery.prefault({}) })
+  .strictObject({
+    spikes: spikes.prefault({}),
+    health: health.prefault({}),
+    recovery: recovery.prefault({}),
+    alerts: alertTimes.prefault({}),
+  })
   .describe('What the gateway notices of itself.');
 
 export type ObservationConfig = z.output<typeof observation>;

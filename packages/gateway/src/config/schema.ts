@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { alertKeys, alerts, alertTimeKeys } from './alerts-schema.js';
 import { observation } from './observation-schema.js';
 import { count, duration, size } from './schema-units.js';
 import { shaped } from './shaped.js';
 import { upstream, upstreamKeys } from './upstream-schema.js';
 
 /** Keys that the design names and a later version will read. Refused until then, so that nobody relies on them. */
-export const laterKeys: readonly string[] = ['journal', 'alerts', 'shared', 'telemetry'];
+export const laterKeys: readonly string[] = ['journal', 'shared', 'telemetry'];
 
 const port = z
   .union([
@@ -206,6 +207,7 @@ export const configSchema = z.strictObject({
   images: z.record(modelName, imageModel).default({}).describe('What callers may ask for a picture.'),
   load: load.prefault({}),
   observation: observation.prefault({}),
+  alerts,
 });
 
 export type { HttpUpstreamConfig, UpstreamConfig } from './upstream-schema.js';
@@ -233,5 +235,17 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   load: Object.keys(load.shape),
   'load.*': ['reduced', 'minimal', 'requests', 'per'],
   observation: Object.keys(observation.shape),
-  'observation.*': ['recent', 'baseline', 'minCount', 'multiplier', 'interval', 'timeout', 'probes', 'paidEvery', 'settle'],
+  'observation.*': [
+    'recent',
+    'baseline',
+    'minCount',
+    'multiplier',
+    'interval',
+    'timeout',
+    'probes',
+    'paidEvery',
+    'settle',
+    ...alertTimeKeys,
+  ],
+  ...alertKeys,
 };

@@ -1,4 +1,5 @@
 /** What the gateway sees of itself: each part is one listener to events, with a route or two of its own. */
+import { observeForAlerts } from './alerts.js';
 import { observeErrors } from './error-metrics.js';
 import { observeHealth } from './health.js';
 import type { Observed, Observer } from './observed.js';
@@ -16,7 +17,14 @@ export function observe(observed: Observed): Observer {
     errors: errors.summary,
     incidents: recovery.recent,
   });
-  const observers: readonly Observer[] = [status, health, errors, observeForPrometheus(observed), recovery];
+  const observers: readonly Observer[] = [
+    observeForAlerts(observed),
+    status,
+    health,
+    errors,
+    observeForPrometheus(observed),
+    recovery,
+  ];
   return {
     async close() {
       await Promise.allSettled(observers.map((observer) => observer.close()));
