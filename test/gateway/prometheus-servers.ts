@@ -62,7 +62,7 @@ receivers: [{ name: sink, webhook_configs: [{ url: "http://127.0.0.1:${portOf(si
   ]);
   await writeFile(
     path.join(folder, 'prometheus.yml'),
-    `global: { scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms }
+    `global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
 rule_files: [rules.yml]
 alerting: { alertmanagers: [{ static_configs: [{ targets: ["127.0.0.1:${alertmanager}"] }] }] }
 scrape_configs:
