@@ -5,6 +5,7 @@ import {
   type ModelError,
   ModelLoadingError,
   ModelOverloadedError,
+  OutOfMemoryError,
   RateLimitError,
   UpstreamUnavailableError,
 } from 'ripstop';
@@ -12,6 +13,7 @@ import { recordingContext, type VirtualRuntime, virtualRuntime } from 'ripstop/t
 import { expect, test } from 'vitest';
 import { configSchema } from '../config/schema.js';
 import type { Upstream } from '../upstreams/upstream.js';
+import type { ChainOptions } from './askable.js';
 import { type Chains, createChains } from './chains.js';
 
 /** What an upstream does when it is asked: an answer or an error, at once or after so many milliseconds. */
@@ -23,13 +25,15 @@ type Act = () =>
 
 const down = (message?: string): ModelError => new UpstreamUnavailableError(message, { details: { status: 503 } });
 
+type AskOptions = Partial<ChainOptions> & { readonly model?: string };
+
 interface House {
   readonly chains: Chains;
   readonly runtime: VirtualRuntime;
   /** When each upstream was asked, in milliseconds. */
   readonly asked: Readonly<Record<string, readonly number[]>>;
   /** One call to its end, as time passes. */
-  readonly ask: (options?: { readonly deadlineMs?: number; readonly model?: string }) => Promise<string | ModelError>;
+  readonly ask: (options?: AskOptions) => Promise<string | ModelError>;
 }
 
 function house(acts: Readonly<Record<string, Act>>, models: Readonly<Record<string, unknown>> = {}): House {
@@ -60,11 +64,11 @@ function house(acts: Readonly<Record<string, Act>>, models: Readonly<Record<stri
     chains,
     runtime,
     asked,
-    async ask({ deadlineMs = 120_000, model } = {}) {
+    async ask({ deadlineMs = 120_000, model, ...options } = {}) {
       const context = recordingContext({}, runtime);
       const call = chains
         .get(model)
-        .generate('hi', { context, deadlineMs, served: () => undefined })
+        .generate('hi', { context, deadlineMs, served: () => undefined, ...options })
         .then(
           ({ text }) => text,
           (error: unknown) => error as ModelError,
@@ -89,6 +93,13 @@ test('GW1: a target is tried three times, and a request six, whoever else is in 
   const eight = house({ a: down, b: down, c: down, d: down, e: down, f: down, g: down, h: () => 'done' });
   expect(await eight.ask()).toMatchObject({ errorType: 'upstream_unavailable' });
   expect(Object.values(eight.asked).map(({ length }) => length)).toEqual([1, 1, 1, 1, 1, 1, 0, 0]);
+});
+
+test('GW1: half of the tokens after memory ran out is one of the three tries at a target', async () => {
+  let tries = 0;
+  const { ask, asked } = house({ a: () => ((tries += 1) === 1 ? new OutOfMemoryError() : down()), b: () => 'done' });
+  expect(await ask({ maxTokens: 8, whenOutOfMemory: 'halve' })).toBe('done');
+  expect([asked['a']?.length, asked['b']?.length]).toEqual([3, 1]);
 });
 
 test('GW1: every request has its own six tries', async () => {

@@ -22,6 +22,9 @@ interface Asking {
   readonly under?: Policy;
 }
 
+/** Who is being asked in a line of a hedged walk, and since when. */
+const asking = new WeakMap<CallContext, { readonly member: Member; readonly startedAt: number }>();
+
 /** What has happened on one walk. */
 export class Story {
   readonly context: CallContext;
@@ -29,8 +32,6 @@ export class Story {
   private readonly attempts: AttemptReport[] = [];
   private readonly failures: { readonly member: Member; readonly error: ModelError }[] = [];
   private readonly skips: Skip[] = [];
-  /** Who is being asked in each line, and since when. */
-  private readonly asking = new Map<CallContext, { readonly member: Member; readonly startedAt: number }>();
   /** The window that was too small, and what was asked for, where they are known. */
   private overflow: { readonly window: number; readonly requested: number } | undefined = undefined;
 
@@ -61,13 +62,14 @@ export class Story {
     try {
       const value = await under.run(async (attempt) => {
         asked = true;
-        this.asking.set(line, { member, startedAt });
+        if (line !== this.context) asking.set(line, { member, startedAt });
         return await tryMember(member, attempt, ask, attempts);
       }, line);
       return { value, member, attempts, startedAt };
     } catch (error) {
       if (this.context.aborted) throw this.aborted();
       if (line.aborted) throw line.reason;
+      asking.delete(line);
       if (!asked && ModelError.isInstance(error)) {
         const { reason } = error.details;
         this.skip({ member, reason: typeof reason === 'string' ? reason : error.errorType, rejection: error });
@@ -82,14 +84,12 @@ export class Story {
       }
       this.fail(member, failure, clock.now() - startedAt);
       return undefined;
-    } finally {
-      this.asking.delete(line);
     }
   }
 
   /** This line is given up: who is asked in it has been too slow. */
   lose(line: CallContext): void {
-    const slow = this.asking.get(line);
+    const slow = asking.get(line);
     if (slow === undefined) return;
     const ms = Math.round(line.runtime.clock.now() - slow.startedAt);
     this.attempts.push({ model: slow.member.name, errorType: 'cancelled', ms });
