@@ -114,10 +114,17 @@ export function findingOf(said: unknown): Finding {
   return { status, details: redactFields(said) };
 }
 
+const withoutWords = 'The check failed';
+
 /** A `ModelError`'s message is made to be shown; the text of any other error is not (D117). */
 export function failedFinding(error: unknown): Finding {
-  const full = hideSecrets(error instanceof Error ? error.message : String(error));
-  return { status: 'error', error: { full, shown: ModelError.isInstance(error) ? error.message : 'The check failed' } };
+  try {
+    const full = hideSecrets(error instanceof Error ? error.message : String(error));
+    return { status: 'error', error: { full, shown: ModelError.isInstance(error) ? error.message : withoutWords } };
+  } catch {
+    // Anything can be thrown, also what no text can be made of.
+    return { status: 'error', error: { full: withoutWords, shown: withoutWords } };
+  }
 }
 
 export function lateFinding(limitMs: number): Finding {

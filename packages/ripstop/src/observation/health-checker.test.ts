@@ -98,6 +98,27 @@ describe('the report', () => {
     expect((await report).checks['it']).toMatchObject({ status: 'error', error: 'no route', duration_ms: 40 });
   });
 
+  test.each([
+    ['nothing', undefined],
+    ['an object without words', Object.create(null)],
+    ['an error with a number for a message', Object.assign(new Error(), { message: 7 })],
+    [
+      'an object that will not be looked at',
+      {
+        get healthy(): boolean {
+          throw new Error('no');
+        },
+      },
+    ],
+  ])('R148: a check may throw or say %s', async (_, thing: unknown) => {
+    const { checker } = watched();
+    checker.registerCheck('throws', () => Promise.reject(thing as Error));
+    checker.registerCheck('says', () => thing);
+    const { checks } = await checker.runAllChecks();
+    expect(checks['throws']).toMatchObject({ status: 'error', error: 'The check failed' });
+    expect(checks['says']?.status).toMatch(/^(healthy|error)$/);
+  });
+
   test('D117: the public view has no text of an error, but those that are made to be shown', async () => {
     const { checker } = watched();
     checker.registerCheck('thrown', () => Promise.reject(new Error('connect ECONNREFUSED db-7.internal:5432')));

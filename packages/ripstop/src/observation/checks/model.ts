@@ -54,7 +54,7 @@ export function modelCheck(
   assertNotNegative('everyMs', everyMs);
   let heard: Heard | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
-  const off = name === undefined ? () => undefined : events.on(listener(name));
+  const off = name === undefined ? () => undefined : events.on(listener(name), { name: 'health' });
 
   function listener(own: string): (event: ReportedEvent) => void {
     return (event) => {
