@@ -162,6 +162,7 @@ models:
   default: [main, spare]
   locked: [locked]
   dead: { chain: [dead], retry: { attempts: 1 }, breaker: { cooldown: 10s } }
+alerts: [{ webhook: "http://127.0.0.1:1/" }]
 `,
     });
     caller = new Caller(gateway.url);
@@ -236,6 +237,7 @@ models:
     const classic = await page();
     expect(classic.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     const text = await classic.text();
+    expect(text).toMatch(/ripstop_alerts_total\{sink="webhook",outcome="failed"\} \d/);
     expect(promtool(['check', 'metrics'], text)).toEqual({ status: 0, output: '' });
 
     const open = await page('application/openmetrics-text; version=1.0.0');

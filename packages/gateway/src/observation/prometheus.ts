@@ -14,9 +14,7 @@ type OpenMetricsRegistry = client.Registry<client.OpenMetricsContentType>;
 export function observeForPrometheus(observed: Observed): Observer {
   const { chute, config, runtime } = observed;
   const registry = openMetricsRegistry();
-  const upstreams = Object.keys(config.upstreams);
-  const chains = [...Object.keys(config.models), ...Object.keys(config.images)];
-  const known = { model: upstreams, name: ['gateway', ...upstreams], chain: chains, runtime: runtimes(config) };
+  const known = knownNames(config);
   const metrics = prometheusMetrics({ client, registry, known, readings: readingsOf(observed) }, runtime);
 
   chute.cord('metrics', { method: 'GET' }, async ({ request }) => {
@@ -38,9 +36,18 @@ function readingsOf({ config, gate, degradation, chains }: Observed): Prometheus
   };
 }
 
-/** What local engines may run on, where there are any. */
-function runtimes({ upstreams }: Observed['config']): readonly string[] {
-  return Object.values(upstreams).some((upstream) => 'engine' in upstream) ? ['interpreter', 'llama.cpp'] : [];
+/** Names of the configuration, which have series from the start. */
+function knownNames({ upstreams, models, images, alerts }: Observed['config']): Record<string, readonly string[]> {
+  const model = Object.keys(upstreams);
+  const hasEngine = Object.values(upstreams).some((upstream) => 'engine' in upstream);
+  return {
+    model,
+    name: ['gateway', ...model],
+    chain: [...Object.keys(models), ...Object.keys(images)],
+    // A sink is named for its kind.
+    sink: alerts.flatMap((alert) => Object.keys(alert)),
+    runtime: hasEngine ? ['interpreter', 'llama.cpp'] : [],
+  };
 }
 
 function openMetricsRegistry(): OpenMetricsRegistry {
