@@ -4,6 +4,7 @@ import { version } from '../version.js';
 import { alertTest, type AlertTestOptions } from './alert-test.js';
 import { chaos, type ChaosCommandOptions, chaosHelp } from './chaos.js';
 import { checkConfig } from './config-check.js';
+import { doctor, type DoctorCommandOptions } from './doctor.js';
 import { serve } from './serve.js';
 
 /** The command line did not work out: a mistake in its words, in the configuration, or in the start. */
@@ -48,6 +49,16 @@ alert
   .option('--json', 'print the result as JSON')
   .action(async (options: AlertTestOptions) => {
     process.exitCode = await alertTest(options, process.env);
+  });
+
+program
+  .command('doctor')
+  .description('hold a configuration against what keeps a gateway on its feet, and say what to do')
+  .option('-c, --config <file>', 'a YAML configuration (default: RIPSTOP_CONFIG, if set)')
+  .option('--offline', 'ask no upstream whether it answers')
+  .option('--json', 'print the result as JSON')
+  .action(async (options: DoctorCommandOptions) => {
+    process.exitCode = await doctor(options, process.env);
   });
 
 program

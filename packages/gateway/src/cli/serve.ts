@@ -45,7 +45,10 @@ export async function serve(options: ServeOptions, environment: Environment): Pr
 }
 
 /** Flags win over the environment, the environment over the file. */
-async function configured(options: ServeOptions, environment: Environment): Promise<Config> {
+export async function configured(
+  options: Pick<ServeOptions, 'config' | 'host' | 'port'>,
+  environment: Environment,
+): Promise<Config> {
   const file = options.config ?? environment['RIPSTOP_CONFIG'];
   const config = file === undefined ? defaultConfig() : await loadConfig(file, environment);
   const host = options.host ?? environment['RIPSTOP_HOST'] ?? config.server.host;

@@ -9,9 +9,19 @@ const ownLimit = count
     'Calls at a time. Without it the limit begins at `load.maxInFlight`, is cut by a tenth when the upstream says that it was too much (never below 2), and grows again.',
   );
 
+/** Addresses are told in messages, and credentials are not. */
+function holdsNoCredential(url: string): boolean {
+  if (!URL.canParse(url)) return true;
+  const { username, password } = new URL(url);
+  return username + password === '';
+}
+
 const httpUpstream = z
   .strictObject({
-    url: z.url({ protocol: /^https?$/ }).describe('The base of an OpenAI-compatible API, `/v1` included.'),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .refine(holdsNoCredential, 'must not hold a user or a password; use key')
+      .describe('The base of an OpenAI-compatible API, `/v1` included.'),
     model: z.string().min(1).describe('The upstream’s own name of the model.'),
     key: z.string().min(1).optional().describe('Sent as `Authorization: Bearer`.'),
     headers: z.record(z.string(), z.string()).default({}).describe('Sent with every request.'),

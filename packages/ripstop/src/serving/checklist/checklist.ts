@@ -29,9 +29,13 @@ export const checklist = {
   ],
   'Model Error Handling': [
     { id: 'guarded_model_calls', text: 'What a model throws becomes a typed error', page: 'docs/errors.md' },
-    { id: 'memory_errors', text: 'A GPU without memory is asked for less', page: 'docs/errors.md' },
+    { id: 'memory_errors', text: 'A GPU without memory is asked for less', page: 'docs/errors.md#out_of_memory' },
     { id: 'inference_timeouts', text: 'Inference has a limit in time', page: 'docs/policies/timeout.md' },
-    { id: 'context_length', text: 'A prompt is measured before a model gets it', page: 'docs/errors.md' },
+    {
+      id: 'context_length',
+      text: 'A prompt is measured before a model gets it',
+      page: 'docs/errors.md#context_length_exceeded',
+    },
     { id: 'fallback_models', text: 'Another model stands in for one that fails', page: 'docs/policies/fallback.md' },
   ],
   'System Resilience': [
@@ -46,7 +50,7 @@ export const checklist = {
       text: 'Resources are watched, and answers shrink before requests fail',
       page: 'docs/degradation.md',
     },
-    { id: 'health_checks', text: 'Whatever is critical has a health check', page: 'docs/chute.md#the-chute' },
+    { id: 'health_checks', text: 'Whatever is critical has a health check', page: 'docs/health.md' },
     { id: 'error_logs', text: 'Errors are logged with what it takes to find their cause', page: 'docs/logging.md' },
   ],
   'User Experience': [
@@ -57,26 +61,26 @@ export const checklist = {
     { id: 'correlation_ids', text: 'Every answer has an id to ask about', page: 'docs/error-context.md' },
   ],
   'Monitoring and Alerting': [
-    { id: 'error_metrics', text: 'All errors are counted', page: 'docs/checklist.md#monitoring-and-alerting' },
+    { id: 'error_metrics', text: 'All errors are counted', page: 'docs/error-metrics.md' },
     {
       id: 'spike_alerts',
       text: 'A sudden rise of errors raises an alert',
-      page: 'docs/checklist.md#monitoring-and-alerting',
+      page: 'docs/error-metrics.md#spikes',
     },
     {
       id: 'health_monitoring',
       text: 'Somebody is told when a health check fails',
-      page: 'docs/checklist.md#monitoring-and-alerting',
+      page: 'docs/health.md',
     },
     {
       id: 'error_trends',
       text: 'Patterns of errors and their trend can be read',
-      page: 'docs/checklist.md#monitoring-and-alerting',
+      page: 'docs/error-metrics.md',
     },
     {
       id: 'performance_alerts',
       text: 'Growing slow raises an alert',
-      page: 'docs/checklist.md#monitoring-and-alerting',
+      page: 'docs/error-metrics.md#spikes',
     },
   ],
 } as const satisfies Readonly<Record<string, readonly ChecklistItem[]>>;

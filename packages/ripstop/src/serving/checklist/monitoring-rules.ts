@@ -2,7 +2,7 @@ import { type Judgement, met, missing, unknown } from './finding.js';
 import { howToShow, type Seen } from './seen.js';
 
 const listenAdvice = 'Begin to count: const metrics = errorMetrics(); metrics.listen()';
-const alertAdvice = 'Send alerts to where people look: alerts([slack({ … })])';
+const alertAdvice = 'Send alerts to where people look: alerts([slackSink({ url })])';
 const tellers = ['alerts', 'prometheus', 'log'];
 
 export const monitoringRules = {
