@@ -1,6 +1,7 @@
 /** An upstream goes out and comes back: what the gateway asks meanwhile, and what it tells of it afterwards. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Incident } from 'ripstop/observation';
 import { scriptedUpstream, type ScriptedUpstream } from 'ripstop/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { post, type RunningGateway, startGateway } from './harness.js';
@@ -71,4 +72,35 @@ test('GW22 R197 I4: what is out is asked for its models and nothing else, and is
   expect(closed).toMatchObject({ id: opened?.['id'], subject: 'main', failures: 2 });
   expect(lines('chain.down')).toEqual([]);
   expect(gateway.output()).not.toContain('secret-of-main');
+});
+
+interface Status {
+  readonly health: { readonly checks: Readonly<Record<string, { readonly details: { readonly pid: number } }>> };
+  readonly incidents: readonly Incident[];
+}
+
+test('R197 I4: an engine that is killed is started again, answers the next request, and is one short incident', async () => {
+  const local = await startGateway({
+    yaml: [
+      'upstreams: { local: { engine: embedded, runtime: interpreter } }',
+      'models: { default: [local] }',
+      'observation: { recovery: { settle: 100ms } }',
+    ].join('\n'),
+  });
+  try {
+    const status = async () => (await (await fetch(`${local.url}/status`)).json()) as Status;
+    process.kill((await status()).health.checks['local']?.details.pid ?? 0, 'SIGKILL');
+    await expect.poll(async () => (await status()).incidents.length).toBe(1);
+    expect((await post(`${local.url}/generate`, { prompt: 'What is the capital of France?' })).status).toBe(200);
+    await expect.poll(async () => (await status()).incidents[0]?.status).toBe('closed');
+    const [incident] = (await status()).incidents;
+    expect(incident).toMatchObject({ subject: 'local', failures: 0 });
+    expect(incident?.transitions).toMatchObject([
+      { event: 'engine.stopped', reason: 'SIGKILL' },
+      { event: 'engine.started' },
+      { event: 'model.answered' },
+    ]);
+  } finally {
+    await local.stop();
+  }
 });
