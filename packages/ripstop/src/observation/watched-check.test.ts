@@ -177,6 +177,31 @@ describe('changes', () => {
     ]);
   });
 
+  test('D118: checks that fail in one step are one change of the whole', async () => {
+    const { checker, told } = watched();
+    checker.registerCheck('cache', async () => false);
+    checker.registerCheck('model', () => false, { critical: true });
+    await checker.runAllChecks();
+    const overall = told.filter(({ type }) => type === 'health.overall_changed');
+    expect(overall).toMatchObject([{ status: 'critical', previous: 'healthy', criticalFailures: ['model'] }]);
+  });
+
+  test('R145: what a check that was replaced finds in the end is not believed', async () => {
+    const { checker, runtime, told } = watched();
+    const slow = async (): Promise<boolean> => {
+      await new Promise<void>((resolve) => void runtime.clock.after(1_000, resolve));
+      return false;
+    };
+    checker.registerCheck('it', slow, quick);
+    const before = checker.runAllChecks();
+    checker.registerCheck('it', () => true, quick);
+    expect((await before).checks['it']?.status).toBe('unknown');
+    expect((await checker.runAllChecks()).checks['it']?.status).toBe('healthy');
+    await runtime.clock.advance(5_000);
+    expect(checker.latest()).toMatchObject({ overall_status: 'healthy', checks: { it: { status: 'healthy' } } });
+    expect(told).toMatchObject([{ type: 'health.changed', status: 'healthy', previous: 'unknown' }]);
+  });
+
   test('D118: the last changes are remembered, with reasons that may be shown', async () => {
     const { checker, runtime } = watched({ maxTransitions: 2 });
     let said: () => unknown = () => true;
