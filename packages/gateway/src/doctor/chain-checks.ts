@@ -38,12 +38,24 @@ function timersOf({ place, model }: Named): Verdict | undefined {
     // A picture's headers come when it is finished.
     ...(place.startsWith('images.') ? [] : [['headers', headers] as const]),
   ].filter(([, ms]) => ms >= total);
-  if (late.length === 0) return undefined;
+  if (late.length === 0) return hedgeOf(model);
   const names = late.map(([name, ms]) => `${name} (${ms / 1_000} s)`).join(', ');
   const verb = late.length === 1 ? 'is' : 'are';
   return critical(
     `${names} ${verb} not below total (${total / 1_000} s): one silent upstream takes all of the time`,
     'Leave time for the next upstream: firstContent at most a third of total',
+  );
+}
+
+/** A stream that has no content by then has failed, and the next upstream is asked anyway. */
+function hedgeOf(model: Named['model']): Verdict | undefined {
+  if (!('hedge' in model) || model.hedge === false) return undefined;
+  const { after } = model.hedge;
+  const { firstContent } = model.timeouts;
+  if (after === undefined || after < firstContent) return undefined;
+  return advised(
+    `hedge.after (${after / 1_000} s) is not below firstContent (${firstContent / 1_000} s): no stream is ever hedged`,
+    'Leave after out, or make it shorter than firstContent',
   );
 }
 

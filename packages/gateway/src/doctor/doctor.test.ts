@@ -58,6 +58,14 @@ describe('GW24', () => {
     expect(of(diagnosis, 'inference_timeouts')).toMatchObject([{ status: 'missing', severity: 'critical' }]);
   });
 
+  test('GW24: a hedge that comes after the limit of the first content never comes', async () => {
+    const hedged = (after: string): string => {
+      return two.replace('default: [main, spare]', `default: { chain: [main, spare], hedge: { after: ${after} } }`);
+    };
+    expect(of(await offline(hedged('10s')), 'timers')).toMatchObject([{ severity: 'advice', about: 'models.default' }]);
+    expect(of(await offline(hedged('9s')), 'timers')).toMatchObject([{ status: 'met' }]);
+  });
+
   test('GW24: the headers of a picture may come at its end', async () => {
     const diagnosis = await offline(`${two}images: { default: [main] }`);
     expect(of(diagnosis, 'timers')).toMatchObject([{ status: 'met' }]);
