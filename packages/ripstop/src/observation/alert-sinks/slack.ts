@@ -13,7 +13,7 @@ export interface SlackSinkOptions {
 const longestText = 2_900;
 
 /**
- * Alerts in a Slack channel, through an incoming webhook. Mattermost and Rocket.Chat take the same message.
+ * Alerts in a Slack channel, through an incoming webhook.
  *
  * Source: Slack API, Sending messages using incoming webhooks; Formatting text (what must be escaped).
  *
