@@ -1,6 +1,7 @@
 import * as client from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import type { CallEvent, ReportedEvent } from '../call/events.js';
+import { type ErrorType, errorFacts } from '../errors/error-types.js';
 import { UpstreamUnavailableError } from '../errors/upstream-errors.js';
 import { retry } from '../policies/retry.js';
 import { virtualRuntime } from '../testing/virtual-runtime.js';
@@ -216,6 +217,19 @@ describe('labels', () => {
     for (const leak of ['cpk_', '@', 'id-', 'hello']) expect(text).not.toContain(leak);
   });
 
+  test('GW21: however callers combine what labels may say, one metric has some thousand series at most', async () => {
+    const { emit, registry } = metered();
+    const types = Object.keys(errorFacts) as ErrorType[];
+    for (let n = 0; n < 60_000; n += 1) {
+      const status = 200 + (n % 300);
+      emit({ ...finished, route: `/r/${n % 97}`, method: n % 2 ? 'GET' : 'PUT', status, errorType: types[n % 19] });
+    }
+    const lines = (await registry.metrics()).split('\n').filter((line) => line.startsWith('ripstop_requests_total{'));
+    expect(lines.length).toBeGreaterThan(1_000);
+    expect(lines.length).toBeLessThan(6_000);
+    expect(lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)).toBe(60_000);
+  });
+
   test('a name with quotes and new lines cannot break the page', async () => {
     const { emit, registry } = metered();
     emit({ ...failed, model: 'a"} 1\nripstop_evil 1', errorType: 'internal_error' });
@@ -286,6 +300,8 @@ describe('the registry', () => {
   });
 
   test('a bad option is a RangeError', () => {
+    const registry = new client.Registry();
+    expect(() => prometheusMetrics({ client, registry, known: { modell: ['main'] } })).toThrow(/known.*model/);
     for (const maxNames of [0, 1.5, 10_001, Number.NaN]) {
       expect(() => prometheusMetrics({ client, registry: new client.Registry(), maxNames })).toThrow(RangeError);
     }

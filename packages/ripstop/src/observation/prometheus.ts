@@ -1,5 +1,5 @@
 /** `ripstop/prometheus`: everything that is reported while calls run, as metrics in your own registry. */
-import { assertRule, type Rule } from '../call/options.js';
+import { assertOneOf, assertRule, type Rule } from '../call/options.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { families } from './prometheus/families.js';
 import { LabelNames } from './prometheus/label-names.js';
@@ -41,17 +41,27 @@ export interface PrometheusMetrics {
 
 const bounded: Rule = ['a whole number from 1 to 10 000', (n) => Number.isInteger(n) && n >= 1 && n <= 10_000];
 
+/** The labels that say names. */
+const named = [
+  ...new Set(
+    Object.values(families).flatMap(({ labels }) => {
+      return Object.entries(labels).flatMap(([label, values]) => (values === 'names' ? label : []));
+    }),
+  ),
+];
+
 /**
  * Fills a registry from the events of `runtime`. `docs/metrics.md` lists the metrics.
  *
  * A label says one of a closed list, or a name that the service's author has given to a model, a route, a breaker; what
- * goes beyond is `other`. Ids of calls stand in exemplars only, where the registry has them.
+ * goes beyond is `other`, and so is all that is new once one metric has some thousand series. Ids of calls stand in exemplars only, where the registry has them.
  *
  * @throws RangeError for a bad option. Error where the registry has one of the metrics already.
  */
 export function prometheusMetrics(options: PrometheusOptions, runtime: Runtime = systemRuntime): PrometheusMetrics {
   const { client, registry = client.register, known = {}, maxNames = prometheusDefaults.maxNames } = options;
   assertRule('maxNames', bounded, maxNames);
+  for (const label of Object.keys(known)) assertOneOf('known', label, named);
   const names = Object.values(families).map(({ name }) => name);
   const taken = names.find((name) => registry.getSingleMetric(name) !== undefined);
   if (taken !== undefined) throw new Error(`The registry has a metric named ${taken} already`);

@@ -15,6 +15,9 @@ interface Branch {
   readonly next: Map<string, Branch>;
 }
 
+/** However the values are combined, one metric has no more series than about this. */
+const mostBranches = 5_000;
+
 /**
  * The series of one metric: for the labels that come, the labels that are admitted, always in the same object. One map a
  * label, so that on the way nothing is joined or made; what is not admitted is not kept.
@@ -22,6 +25,7 @@ interface Branch {
 export class Series<Label extends string> {
   private readonly dimensions: readonly Dimension<Label>[];
   private readonly root: Branch = { labels: {}, next: new Map() };
+  private branches = 0;
 
   constructor({ labels }: Family<Label>, namesOf: NamesOf) {
     this.dimensions = (Object.keys(labels) as Label[]).map((name) => {
@@ -39,19 +43,20 @@ export class Series<Label extends string> {
     let branch = this.root;
     for (const dimension of this.dimensions) {
       const value = wanted[dimension.name];
-      branch = branch.next.get(value) ?? admitted(branch, dimension, value);
+      branch = branch.next.get(value) ?? this.admitted(branch, dimension, value);
     }
     return branch.labels;
   }
-}
 
-function admitted(branch: Branch, { name, admit }: Dimension<string>, wanted: string): Branch {
-  const value = admit(wanted);
-  const known = branch.next.get(value);
-  if (known !== undefined) return known;
-  const made: Branch = { labels: { ...branch.labels, [name]: value }, next: new Map() };
-  branch.next.set(value, made);
-  return made;
+  private admitted(branch: Branch, { name, admit }: Dimension<Label>, wanted: string): Branch {
+    const value = this.branches < mostBranches ? admit(wanted) : other;
+    const known = branch.next.get(value);
+    if (known !== undefined) return known;
+    const made: Branch = { labels: { ...branch.labels, [name]: value }, next: new Map() };
+    branch.next.set(value, made);
+    this.branches += 1;
+    return made;
+  }
 }
 
 /** Every combination of what the labels may say, of names those that are known. */
