@@ -65,7 +65,7 @@ export const checklist = {
     {
       id: 'spike_alerts',
       text: 'A sudden rise of errors raises an alert',
-      page: 'docs/error-metrics.md#spikes',
+      page: 'docs/alerts/README.md',
     },
     {
       id: 'health_monitoring',
@@ -80,7 +80,7 @@ export const checklist = {
     {
       id: 'performance_alerts',
       text: 'Growing slow raises an alert',
-      page: 'docs/error-metrics.md#spikes',
+      page: 'docs/alerts/README.md',
     },
   ],
 } as const satisfies Readonly<Record<string, readonly ChecklistItem[]>>;
