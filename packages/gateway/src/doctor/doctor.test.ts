@@ -58,6 +58,14 @@ describe('GW24', () => {
     expect(of(diagnosis, 'inference_timeouts')).toMatchObject([{ status: 'missing', severity: 'critical' }]);
   });
 
+  test('GW24: headers that may take all of the time are worth a word, and nothing critical', async () => {
+    const diagnosis = await offline('models: { default: { chain: [local], timeouts: { total: 60s } } }');
+    expect(of(diagnosis, 'timers')).toMatchObject([
+      { severity: 'advice', found: expect.stringContaining('headers (60 s)') },
+    ]);
+    expect(diagnosis.critical).toBe(0);
+  });
+
   test('GW24: a hedge that comes after the limit of the first content never comes', async () => {
     const hedged = (after: string): string => {
       return two.replace('default: [main, spare]', `default: { chain: [main, spare], hedge: { after: ${after} } }`);
