@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-export const binaries = ['/usr/bin/prometheus', '/usr/bin/promtool', '/usr/bin/prometheus-alertmanager'];
+const binaries = ['/usr/bin/prometheus', '/usr/bin/promtool', '/usr/bin/prometheus-alertmanager'];
 export const missingBinaries: readonly string[] = binaries.filter((binary) => !existsSync(binary));
 
 /** One series of an answer of PromQL. */

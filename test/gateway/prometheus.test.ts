@@ -26,7 +26,7 @@ function promtool(
   args: readonly string[],
   input?: string,
 ): { readonly status: number | null; readonly output: string } {
-  const { status, stdout, stderr } = spawnSync('promtool', args, {
+  const { status, stdout, stderr } = spawnSync('/usr/bin/promtool', args, {
     cwd: path.join(root, folder),
     encoding: 'utf8',
     ...(input === undefined ? {} : { input }),

@@ -77,7 +77,7 @@ function createMeter(
   }
 }
 
-export class CounterMeter<Label extends string> {
+class CounterMeter<Label extends string> {
   private readonly metric: PromClient.Counter;
   private readonly series: Series<Label>;
   private readonly exemplars: Exemplars;
@@ -97,7 +97,7 @@ export class CounterMeter<Label extends string> {
   }
 }
 
-export class HistogramMeter<Label extends string> {
+class HistogramMeter<Label extends string> {
   private readonly metric: PromClient.Histogram;
   private readonly series: Series<Label>;
   private readonly exemplars: Exemplars;
@@ -117,7 +117,7 @@ export class HistogramMeter<Label extends string> {
   }
 }
 
-export class GaugeMeter<Label extends string> {
+class GaugeMeter<Label extends string> {
   private readonly metric: PromClient.Gauge;
   private readonly series: Series<Label>;
 
