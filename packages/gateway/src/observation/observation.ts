@@ -18,16 +18,16 @@ export function observe(observed: Observed): Observer {
     incidents: recovery.recent,
   });
   const observers: readonly Observer[] = [
-    observeForAlerts(observed),
     status,
     health,
     errors,
     observeForPrometheus(observed),
     recovery,
+    observeForAlerts(observed),
   ];
   return {
     async close() {
-      await Promise.allSettled(observers.map((observer) => observer.close()));
+      await Promise.allSettled(observers.map(async (observer) => observer.close()));
     },
   };
 }
