@@ -1,5 +1,9 @@
-/** `npm run bench -- gateway`: the gateway beside a bare node:http pass-through, before the same upstream. */
+/**
+ * `npm run bench -- gateway`: the gateway beside a bare node:http pass-through, before the same upstream, with nothing
+ * between as the upper bound, and beside Portkey's package where `PORTKEY` names a folder that has it (bench/README.md).
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -32,8 +36,16 @@ export async function run() {
     );
     return {
       suite: 'gateway',
-      rows: await compare({ 'bare pass-through': bare.url, ripstop: gateway.url }),
-      notes: [`${connections} connections, ${rounds} rounds of ${secondsPerRound} s, medians`],
+      rows: await compare({
+        direct: { base: upstream.url },
+        'bare pass-through': { base: bare.url },
+        ripstop: { base: gateway.url },
+        ...(await portkey(children, `${upstream.url}/v1`)),
+      }),
+      notes: [
+        `${connections} connections, ${rounds} rounds of ${secondsPerRound} s, medians`,
+        ...(process.env.PORTKEY === undefined ? ['without Portkey: see bench/README.md'] : []),
+      ],
     };
   } finally {
     for (const child of children) child.kill('SIGKILL');
@@ -43,40 +55,70 @@ export async function run() {
 
 async function compare(targets) {
   const pools = Object.fromEntries(
-    Object.entries(targets).map(([name, base]) => [name, new Pool(base, { connections, pipelining: 1 })]),
+    Object.entries(targets).map(([name, { base, headers = {} }]) => {
+      return [name, { pool: new Pool(base, { connections, pipelining: 1 }), headers }];
+    }),
   );
   const samples = Object.fromEntries(
     Object.keys(targets).map((name) => [name, { json: [], streams: [], first: [], errors: 0 }]),
   );
-  for (const pool of Object.values(pools)) await load(pool, 1, { stream: false });
+  const streaming = new Set();
+  for (const [name, target] of Object.entries(pools)) {
+    await load(target, 1, { stream: false });
+    const { statusCode, body } = await send(target, { stream: true });
+    await body.dump();
+    if (statusCode === 200) streaming.add(name);
+  }
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, pool] of Object.entries(pools)) {
       const json = await load(pool, secondsPerRound, { stream: false });
-      const streams = await load(pool, secondsPerRound, { stream: true });
       samples[name].json.push(json.perSecond);
+      samples[name].errors += json.errors;
+      if (!streaming.has(name)) continue;
+      const streams = await load(pool, secondsPerRound, { stream: true });
       samples[name].streams.push(streams.perSecond);
       samples[name].first.push(await firstByte(pool));
-      samples[name].errors += json.errors + streams.errors;
+      samples[name].errors += streams.errors;
     }
   }
-  await Promise.all(Object.values(pools).map((pool) => pool.close()));
+  await Promise.all(Object.values(pools).map(({ pool }) => pool.close()));
   const base = samples['bare pass-through'];
   return Object.entries(samples).map(([name, sample]) => ({
     name,
     'JSON answers/s': Math.round(median(sample.json)),
     'of bare': ratio(median(sample.json), median(base.json)),
-    'streams/s': Math.round(median(sample.streams)),
-    'of bare (streams)': ratio(median(sample.streams), median(base.streams)),
-    'first token ms (1 at a time)': Math.round(median(sample.first) * 100) / 100,
+    ...(samples.portkey && { '× Portkey': ratio(median(sample.json), median(samples.portkey.json)) }),
+    ...streamCells(sample, base),
     errors: sample.errors,
   }));
 }
 
-function send(pool, { stream }) {
+/** Portkey's gateway in a process of its own, told by headers to ask our upstream; nothing where there is none. */
+async function portkey(children, upstream) {
+  const folder = process.env.PORTKEY;
+  if (folder === undefined) return {};
+  const script = path.resolve(folder, 'node_modules/@portkey-ai/gateway/build/start-server.js');
+  const port = await freePort();
+  const { url } = await start(children, script, [`--port=${port}`, '--headless'], /localhost:(\d+)/);
+  const headers = { 'x-portkey-provider': 'openai', 'x-portkey-custom-host': upstream, authorization: 'Bearer none' };
+  return { portkey: { base: url, headers } };
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function send({ pool, headers }, { stream }) {
   return pool.request({
     path: '/v1/chat/completions',
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({
       model: 'default',
       messages: [{ role: 'user', content: 'What is a circuit breaker?' }],
@@ -112,6 +154,17 @@ async function firstByte(pool) {
     }
   }
   return median(times);
+}
+
+/** Empty for a gateway that answers no stream at all. */
+function streamCells({ streams, first }, base) {
+  const cells = { 'streams/s': '', 'of bare (streams)': '', 'first token ms (1 at a time)': '' };
+  if (streams.length === 0) return cells;
+  return {
+    'streams/s': Math.round(median(streams)),
+    'of bare (streams)': ratio(median(streams), median(base.streams)),
+    'first token ms (1 at a time)': Math.round(median(first) * 100) / 100,
+  };
 }
 
 function ratio(value, base) {

@@ -83,7 +83,7 @@ const spoilt: Readonly<Record<string, number>> = {
 
 const settings = '{ timeouts: { headers: 1s, firstContent: 1s, gap: 1s, total: 10s }';
 const yamlOver = (url: string): string => `
-server: { drain: 2s }
+server: { drain: 2s, drainWait: 10ms }
 upstreams:
   main: { url: "${url}", model: main, prefill: true }
   spare: { url: "${url}", model: spare }
