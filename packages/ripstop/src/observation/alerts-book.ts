@@ -39,7 +39,7 @@ interface Episode {
   count: number;
   errorType: ErrorType | undefined;
   correlationId: string | undefined;
-  /** How often it was wrong again soon after it seemed to be over. */
+  /** How often it was wrong again soon after it was told to be over. */
   relapses: number;
   /** When it was last told to be wrong, on the runtime's clock. */
   toldAt: number;
@@ -58,8 +58,9 @@ interface Group {
  * The book of alerts: one entry for each class and subject, however often its events come.
  *
  * What begins within `groupMs` of the first is one group, told in one message, and told to be over in one message when
- * all of it is. An entry is over when it has stayed so for `clearMs`, doubled with each relapse; so one that flaps stays
- * one alert. After it was told, the same entry is not told again for `cooldownMs`; if it is still wrong then, it is.
+ * all of it is. An entry is over when it has stayed so for `clearMs`, so one that flaps stays one alert. After it was
+ * told, the same entry is not told again for `cooldownMs`; if it is still wrong then, it is. One that flaps so slowly that
+ * it was told to be over must stay well for twice as long each time that it comes back.
  *
  * Source: grouping after Prometheus Alertmanager (`group_wait`); damping after RFC 2439, with a wait that doubles in
  * place of a penalty that decays.
@@ -129,13 +130,11 @@ export class AlertBook {
       case 'clearing':
       case 'cleared':
         this.cancel(episode);
-        if (alertRules[episode.class].ends === 'by event') episode.relapses += 1;
         episode.state = 'firing';
         episode.endedAt = undefined;
         break;
       case 'resting':
-        episode.relapses += 1;
-        Object.assign(episode, { state: 'held', startedAt: this.runtime.clock.date(), endedAt: undefined, count: 1 });
+        this.comeBack(episode);
         break;
     }
     this.endIfSilent(episode);
@@ -143,10 +142,7 @@ export class AlertBook {
 
   private end(episode: Episode): void {
     const { clock } = this.runtime;
-    if (episode.state === 'held') {
-      episode.state = 'resting';
-      return;
-    }
+    if (episode.state === 'held') this.rest(episode);
     if (episode.state !== 'firing') return;
     episode.state = 'clearing';
     episode.endedAt = clock.date();
@@ -158,7 +154,7 @@ export class AlertBook {
 
   /** Nothing will say that it is over, so the time since the last one does. */
   private endIfSilent(episode: Episode): void {
-    if (alertRules[episode.class].ends === 'by silence') this.end(episode);
+    if (episode.state === 'firing' && alertRules[episode.class].ends === 'by silence') this.end(episode);
   }
 
   private clearMsOf({ class: kind, relapses }: Episode): number {
@@ -195,23 +191,27 @@ export class AlertBook {
     for (const member of group.members) this.rest(member);
   }
 
+  /** All of it was told; from now on it is remembered for the cool-down. */
   private rest(episode: Episode): void {
-    const { clock } = this.runtime;
-    episode.group = undefined;
-    const leftMs = episode.toldAt + this.settings.cooldownMs - clock.now();
-    if (leftMs <= 0) {
-      this.episodes.delete(episode.key);
-      return;
-    }
+    this.cancel(episode);
     episode.state = 'resting';
-    episode.timer = clock.after(leftMs, () => this.rested(episode));
+    episode.group = undefined;
+    const forget = (): void => void this.episodes.delete(episode.key);
+    episode.timer = this.runtime.clock.after(this.settings.cooldownMs, forget);
   }
 
-  private rested(episode: Episode): void {
-    if (episode.state !== 'held') {
-      this.episodes.delete(episode.key);
-      return;
-    }
+  /** It is wrong again, and told when the cool-down since it was told is over. */
+  private comeBack(episode: Episode): void {
+    const { clock } = this.runtime;
+    this.cancel(episode);
+    episode.relapses += 1;
+    Object.assign(episode, { state: 'held', startedAt: clock.date(), endedAt: undefined, count: 1 });
+    const leftMs = episode.toldAt + this.settings.cooldownMs - clock.now();
+    if (leftMs > 0) episode.timer = clock.after(leftMs, () => this.tellAnew(episode));
+    else this.tellAnew(episode);
+  }
+
+  private tellAnew(episode: Episode): void {
     episode.state = 'firing';
     this.join(episode);
     this.endIfSilent(episode);

@@ -22,7 +22,10 @@ export interface AlertOptions {
   readonly source?: string | undefined;
   /** How long the first alert waits for others, so that one outage is one message, in milliseconds. Default: 5 000. */
   readonly groupMs?: number | undefined;
-  /** How long it must stay well until it is told to be over, in milliseconds. Doubles when it is not. Default: 60 000. */
+  /**
+   * How long it must stay well until it is told to be over, in milliseconds; twice as long each time that it comes back
+   * within the cool-down. Default: 60 000.
+   */
   readonly clearMs?: number | undefined;
   /** The longest such wait, in milliseconds. Default: 600 000. */
   readonly maxClearMs?: number | undefined;
