@@ -1,11 +1,9 @@
 /** Streams as results: a call that returned one is over when the stream is. */
 import type { CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
+import { AbortableIterator, type StreamEnd, WatchedIterator } from './watched-iterator.js';
 
-/** How a stream ended. `returned`: its reader had enough and left. */
-export type StreamEnd =
-  | { readonly kind: 'completed' | 'returned' }
-  | { readonly kind: 'failed'; readonly error: unknown };
+export type { StreamEnd } from './watched-iterator.js';
 
 export interface StreamWatcher {
   /** Whose abort ends the stream, whether or not its source notices. */
@@ -108,35 +106,10 @@ function watchIterator(
   watcher: StreamWatcher,
   ended: (end: StreamEnd) => void,
 ): AsyncIterableIterator<unknown> {
-  const { step: inPlace = asItIs } = watcher;
-  const step = async (advance: () => Promise<IteratorResult<unknown>>): Promise<IteratorResult<unknown>> => {
-    try {
-      const result = await orAbort(() => inPlace(advance), watcher.attempt);
-      if (result.done) ended({ kind: 'completed' });
-      else watcher.item?.(result.value);
-      return result;
-    } catch (error) {
-      ended({ kind: 'failed', error });
-      // Only an aborted source is left in mid-air.
-      if (watcher.attempt?.aborted) unheard(() => source.return?.());
-      throw error;
-    }
-  };
-  return {
-    next: (...value) => step(() => source.next(...value)),
-    async return(value) {
-      ended({ kind: 'returned' });
-      return (await inPlace(() => source.return?.(value))) ?? { done: true, value };
-    },
-    async throw(error) {
-      ended({ kind: 'failed', error });
-      if (source.throw === undefined) throw error;
-      return inPlace(() => source.throw?.(error) ?? Promise.reject(error));
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  const { attempt } = watcher;
+  return attempt === undefined
+    ? new WatchedIterator(source, watcher, ended)
+    : new AbortableIterator(source, watcher, { told: ended, attempt });
 }
 
 function watchWebStream(
@@ -150,7 +123,11 @@ function watchWebStream(
     {
       async pull(controller) {
         try {
-          const { done, value } = await orAbort(() => step(() => reader.read()), watcher.attempt);
+          if (watcher.attempt?.aborted) throw watcher.attempt.reason;
+          const { done, value } = await orAbort(
+            step(() => reader.read()),
+            watcher.attempt,
+          );
           if (done) {
             ended({ kind: 'completed' });
             controller.close();
@@ -173,11 +150,9 @@ function watchWebStream(
   );
 }
 
-/** What `advance` brings, unless an abort comes first. An iterator written by hand may bring it without a promise. */
-async function orAbort<T>(advance: () => Promise<T>, attempt: CallScope | undefined): Promise<T> {
-  if (attempt === undefined) return advance();
-  if (attempt.aborted) throw attempt.reason;
-  const advancing = Promise.resolve(advance());
+/** What `advancing` brings, unless an abort comes first. */
+function orAbort<T>(advancing: Promise<T>, attempt: CallScope | undefined): Promise<T> {
+  if (attempt === undefined) return advancing;
   return new Promise<T>((resolve, reject) => {
     const stopListening = attempt.onAbort((reason) => {
       afterCompletedOutcomes(attempt.depth, () => reject(reason));

@@ -38,6 +38,10 @@ export interface ResumeWork {
 
 type Way = Resumption['way'];
 
+type Step = IteratorResult<Delta, void>;
+
+const doneStep: Step = { done: true, value: undefined };
+
 /** Why an answer that broke off stays so. */
 type Hindrance = 'not_plain_text' | 'too_long' | 'finished' | 'not_resumable' | 'diverged' | 'exhausted';
 
@@ -60,12 +64,13 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
   private readonly queue: Member[];
   private readonly before: AnswerPart[] = [];
   private part: AnswerPart;
-  private readonly deltas: AsyncGenerator<Delta, void, undefined>;
   /** Who has been asked, once for each attempt. */
   private readonly tries: string[];
   private piecesSent = 0;
   private plain = true;
   private finished = false;
+  /** Nothing more will be read. */
+  private ended = false;
   private firstCause: ModelError | undefined = undefined;
 
   constructor(first: Answer<AsyncIterable<Delta>>, work: ResumeWork) {
@@ -74,7 +79,6 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
     this.tries = [...first.attempts.flatMap(({ model }) => model ?? []), first.member.name];
     this.queue = work.members.slice(work.members.indexOf(first.member) + 1);
     this.part = new AnswerPart(first);
-    this.deltas = this.read();
   }
 
   /** Who is speaking, and since when. */
@@ -87,42 +91,45 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
     return this.before.length === 0 ? [] : this.parts.map((part) => part.billed(this.work.input));
   }
 
-  next(): Promise<IteratorResult<Delta, void>> {
-    return this.deltas.next();
+  next(): Promise<Step> {
+    return this.ended ? Promise.resolve(doneStep) : this.part.source.next().then(this.arrived, this.broke);
   }
 
-  async return(): Promise<IteratorResult<Delta, void>> {
-    // A generator that was never read would not tell its source.
+  async return(): Promise<Step> {
+    this.ended = true;
     await this.part.source.return?.();
     this.work.scope.abort(new CancelledError());
-    return this.deltas.return();
+    return doneStep;
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  private async *read(): AsyncGenerator<Delta, void, undefined> {
-    for (;;) {
-      const { part } = this;
-      let step: IteratorResult<Delta>;
-      try {
-        step = await part.source.next();
-      } catch (error) {
-        await this.goOnAfter(part, error);
-        continue;
-      }
-      const fresh = step.done ? part.ended() : part.fresh(step.value);
-      if (fresh === 'clash') {
-        await this.goOnAfterClash(part);
-        continue;
-      }
-      if (fresh !== 'nothing') {
-        this.note(fresh);
-        yield fresh;
-      }
-      if (step.done) return;
+  private readonly arrived = (step: IteratorResult<Delta>): Step | Promise<Step> => {
+    const { part } = this;
+    const fresh = step.done ? part.ended() : part.fresh(step.value);
+    if (fresh === 'clash') return this.goOn(() => this.goOnAfterClash(part));
+    if (step.done) this.ended = true;
+    if (fresh === 'nothing') return step.done ? doneStep : this.next();
+    this.note(fresh);
+    return { done: false, value: fresh };
+  };
+
+  private readonly broke = (error: unknown): Promise<Step> => {
+    const { part } = this;
+    return this.goOn(() => this.goOnAfter(part, error));
+  };
+
+  /** The first step of the next part. A stream that could not be gone on with is over. */
+  private async goOn(begin: () => Promise<void>): Promise<Step> {
+    try {
+      await begin();
+    } catch (error) {
+      this.ended = true;
+      throw error;
     }
+    return this.next();
   }
 
   private note({ text = '', toolCalls, finishReason }: Delta): void {
