@@ -1,12 +1,10 @@
 import { newCorrelationId } from 'ripstop';
-import { isContent } from 'ripstop/models';
-import type { Chute, Reply } from 'ripstop/serving';
+import type { Chute } from 'ripstop/serving';
 import { z } from 'zod';
-import type { ChainStream } from '../chains/askable.js';
-import { brokenOff } from './broken-off.js';
+import { ChunkStream } from './chunk-stream.js';
 import { chunkMaker, completion } from './chat-wire.js';
 import { type ModelService, takesLess } from './model-service.js';
-import { note, told } from './told.js';
+import { told } from './told.js';
 
 /** What we look at; every other field travels to the upstream as it is. */
 const input = z.looseObject({
@@ -45,24 +43,6 @@ export function addChatCompletions(chute: Chute<object>, service: ModelService):
       },
     };
     const make = chunkMaker(facts, usage, () => answer.billed);
-    return chunks(answer, make, reply);
+    return new ChunkStream(answer, make, reply);
   });
-}
-
-async function* chunks(
-  answer: ChainStream,
-  make: ReturnType<typeof chunkMaker>,
-  reply: Reply,
-): AsyncGenerator<Record<string, unknown>> {
-  let pieces = 0;
-  try {
-    for await (const delta of answer.deltas) {
-      if (isContent(delta)) pieces += 1;
-      yield* make(delta);
-    }
-  } catch (error) {
-    throw brokenOff(error, pieces);
-  } finally {
-    note(reply, answer.serving);
-  }
 }

@@ -1,12 +1,10 @@
 import { newCorrelationId } from 'ripstop';
-import { isContent } from 'ripstop/models';
-import type { Chute, Reply } from 'ripstop/serving';
+import type { Chute } from 'ripstop/serving';
 import { z } from 'zod';
-import type { ChainStream } from '../chains/askable.js';
-import { brokenOff } from './broken-off.js';
+import { ChunkStream } from './chunk-stream.js';
 import { completionChunks, textCompletion } from './completion-wire.js';
 import { type ModelService, takesLess } from './model-service.js';
-import { note, told } from './told.js';
+import { told } from './told.js';
 
 const tokens = z.array(z.number().int());
 
@@ -45,28 +43,10 @@ export function addCompletions(chute: Chute, service: ModelService): void {
         return answer.serving.upstream;
       },
     };
-    return chunks(
+    return new ChunkStream(
       answer,
       completionChunks(facts, usage, () => answer.billed),
       reply,
     );
   });
-}
-
-async function* chunks(
-  answer: ChainStream,
-  make: ReturnType<typeof completionChunks>,
-  reply: Reply,
-): AsyncGenerator<Record<string, unknown>> {
-  let pieces = 0;
-  try {
-    for await (const delta of answer.deltas) {
-      if (isContent(delta)) pieces += 1;
-      yield* make(delta);
-    }
-  } catch (error) {
-    throw brokenOff(error, pieces);
-  } finally {
-    note(reply, answer.serving);
-  }
 }

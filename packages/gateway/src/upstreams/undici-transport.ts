@@ -1,5 +1,6 @@
 import type { HttpTransport } from 'ripstop/models';
 import { Agent, buildConnector, request } from 'undici';
+import { BodyChunks } from './body-chunks.js';
 
 /**
  * Idle connections are given up before a server's usual 5 seconds are over: a request that is sent while the other
@@ -62,7 +63,7 @@ export function undiciTransport(): UndiciTransport {
         if (error instanceof Error && lost.has(error) && !signal?.aborted) return ask();
         throw error;
       });
-      return { status: answer.statusCode, headers: flat(answer.headers), body: answer.body };
+      return { status: answer.statusCode, headers: flat(answer.headers), body: new BodyChunks(answer.body) };
     },
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.close()));

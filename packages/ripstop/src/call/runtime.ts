@@ -143,6 +143,38 @@ class LaneTimer implements Timer, Timed {
   }
 }
 
+/** A timer that is set and stopped again and again, and costs nothing each time. */
+export class Alarm implements Timed {
+  lane: Timed['lane'] = undefined;
+  at = 0;
+  previous: Timed | undefined = undefined;
+  next: Timed | undefined = undefined;
+  private readonly action: () => void;
+  private readonly clock: Clock;
+  private running = false;
+
+  constructor(action: () => void, clock: Clock) {
+    this.action = action;
+    this.clock = clock;
+  }
+
+  set(ms: number): void {
+    this.running = true;
+    startTimer(this, ms, this.clock);
+  }
+
+  stop(): void {
+    this.running = false;
+    stopTimer(this);
+  }
+
+  due(): void {
+    if (!this.running) return;
+    this.running = false;
+    this.action();
+  }
+}
+
 /** Only whole delays are likely to be limits that many calls share; a backoff with jitter never comes again. */
 function laneOf(delayMs: number): Lane | undefined {
   let lane = lanes.get(delayMs);

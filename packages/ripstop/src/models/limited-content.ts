@@ -1,5 +1,5 @@
 import type { CallScope } from '../call/call.js';
-import { type Clock, startTimer, stopTimer, type Timed, type Timer } from '../call/runtime.js';
+import { Alarm, type Timer } from '../call/runtime.js';
 import { CancelledError } from '../errors/rejections.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type ContentLimits, isContent } from './content-limits.js';
@@ -22,7 +22,10 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
   private readonly source: AsyncIterator<Delta>;
   private readonly gapMs: number;
   private readonly attempt: CallScope;
-  private readonly silence: Silence;
+  private phase: 'first_content' | 'gap' = 'first_content';
+  /** The limit on the present silence. */
+  private limitMs: number;
+  private readonly silence: Alarm;
   private readonly rate: Rate;
   private state: 'open' | 'finished' | 'over' = 'open';
   /** What is left of the limit on this silence, and when the wait that counts against it began. */
@@ -39,7 +42,10 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
     this.source = deltas[Symbol.asyncIterator]();
     this.gapMs = gapMs;
     this.attempt = attempt;
-    this.silence = new Silence('first_content', firstContentMs, attempt);
+    this.limitMs = firstContentMs;
+    this.silence = new Alarm(() => {
+      attempt.abort(new InferenceTimeoutError(this.limitMs, { details: { phase: this.phase } }));
+    }, attempt.runtime.clock);
     this.rate = new Rate(minRate);
     this.leftMs = firstContentMs;
   }
@@ -56,9 +62,8 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
       this.resolve = resolve;
       this.reject = reject;
     });
-    const { clock } = attempt.runtime;
-    this.waitingSince = clock.now();
-    this.silence.start(Math.max(this.leftMs, 0), clock);
+    this.waitingSince = attempt.runtime.clock.now();
+    this.silence.set(Math.max(this.leftMs, 0));
     this.stopListening ??= attempt.onAbort((reason) => this.fail(reason));
     source.next().then(this.arrived, this.broke);
     return waiting;
@@ -78,7 +83,7 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
     if (resolve === undefined) return; // An abort came first.
     silence.stop();
     const waitedMs = attempt.runtime.clock.now() - this.waitingSince;
-    const tooSlow = silence.phase === 'gap' && !step.done ? this.rate.tooSlow(waitedMs) : undefined;
+    const tooSlow = this.phase === 'gap' && !step.done ? this.rate.tooSlow(waitedMs) : undefined;
     if (tooSlow !== undefined) return attempt.abort(tooSlow);
     this.resolve = undefined;
     this.reject = undefined;
@@ -89,7 +94,8 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
     this.leftMs -= waitedMs;
     if (isContent(step.value)) {
       this.rate.count += 1;
-      silence.becomes('gap', this.gapMs);
+      this.phase = 'gap';
+      this.limitMs = this.gapMs;
       this.leftMs = this.gapMs;
     }
     if (step.value.finishReason !== undefined) this.state = 'finished';
@@ -140,44 +146,6 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
 type Step = IteratorResult<Delta, void>;
 
 const over: Step = { done: true, value: undefined };
-
-/** The limit on a silence, and its own timer: started for every delta, it must cost nothing. */
-class Silence implements Timed {
-  lane: Timed['lane'] = undefined;
-  at = 0;
-  previous: Timed | undefined = undefined;
-  next: Timed | undefined = undefined;
-  phase: 'first_content' | 'gap';
-  private ms: number;
-  private running = false;
-  private readonly attempt: CallScope;
-
-  constructor(phase: 'first_content' | 'gap', ms: number, attempt: CallScope) {
-    this.phase = phase;
-    this.ms = ms;
-    this.attempt = attempt;
-  }
-
-  becomes(phase: 'first_content' | 'gap', ms: number): void {
-    this.phase = phase;
-    this.ms = ms;
-  }
-
-  start(leftMs: number, clock: Clock): void {
-    this.running = true;
-    startTimer(this, leftMs, clock);
-  }
-
-  stop(): void {
-    this.running = false;
-    stopTimer(this);
-  }
-
-  due(): void {
-    if (!this.running) return;
-    this.attempt.abort(new InferenceTimeoutError(this.ms, { details: { phase: this.phase } }));
-  }
-}
 
 /** How much has come in the current window. What a reader takes for himself is not counted. */
 class Rate {

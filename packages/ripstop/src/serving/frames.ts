@@ -1,5 +1,5 @@
 /** A handler's stream as text on the wire: framed, kept alive, and ended in a way that its client understands. */
-import type { Clock, Timer } from '../call/runtime.js';
+import { Alarm, type Clock } from '../call/runtime.js';
 import type { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import { type Dialect, errorFrame, type Framing } from './problem.js';
@@ -59,30 +59,42 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
   private readonly options: FramesOptions;
   private readonly first: Advance;
   private state: State = 'first';
-  /** A step of the source that has not come yet; heartbeats are sent meanwhile. */
-  private pending: Promise<Advance> | undefined = undefined;
+  /** Is there a step of the source that has not come yet? Heartbeats are sent meanwhile. */
+  private asking = false;
+  private readonly heartbeat: Alarm;
+  /** Gives the reader the frame that he waits for. */
+  private resolve: ((frame: Frame) => void) | undefined = undefined;
+  private held: Frame | undefined = undefined;
   private last: unknown = undefined;
 
   constructor(source: AsyncIterator<unknown>, first: Advance, options: FramesOptions) {
     this.source = source;
     this.first = first;
     this.options = options;
+    this.heartbeat = new Alarm(() => this.beat(), options.clock);
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  async next(): Promise<Frame> {
-    if (this.state === 'ending') this.end({ kind: 'completed' });
-    if (this.state === 'breaking') return this.broken();
-    if (this.state === 'over') return over;
-    try {
-      const advance = await this.advance();
-      if (advance === undefined) return { done: false, value: heartbeat };
-      return this.frame(advance);
-    } catch (error) {
-      return this.failure(error);
+  next(): Promise<Frame> {
+    const { held } = this;
+    this.held = undefined;
+    if (held !== undefined) return Promise.resolve(held);
+    switch (this.state) {
+      case 'first':
+        this.state = 'open';
+        return Promise.resolve(this.frameOf(this.first));
+      case 'open':
+        return this.step();
+      case 'ending':
+        this.end({ kind: 'completed' });
+        return Promise.resolve(over);
+      case 'breaking':
+        return this.broken();
+      case 'over':
+        return Promise.resolve(over);
     }
   }
 
@@ -96,15 +108,41 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
     return over;
   }
 
-  private async advance(): Promise<Advance | undefined> {
-    if (this.state === 'first') {
-      this.state = 'open';
-      return this.first;
+  private step(): Promise<Frame> {
+    const frame = new Promise<Frame>((resolve) => {
+      this.resolve = resolve;
+    });
+    if (this.options.framing === 'sse') this.heartbeat.set(this.options.heartbeatMs);
+    if (!this.asking) {
+      this.asking = true;
+      this.ask().then(
+        (advance) => this.deliver(this.frameOf(advance)),
+        (error: unknown) => this.deliver(this.failure(error)),
+      );
     }
-    this.pending ??= this.source.next();
-    const advance = await this.orHeartbeat(this.pending);
-    if (advance !== undefined) this.pending = undefined;
-    return advance;
+    return frame;
+  }
+
+  private async ask(): Promise<Advance> {
+    return this.source.next();
+  }
+
+  /** To the reader, or to his next call where he has had a heartbeat meanwhile. */
+  private deliver(frame: Frame): void {
+    const { resolve } = this;
+    this.asking = false;
+    this.heartbeat.stop();
+    this.resolve = undefined;
+    if (resolve === undefined) this.held = frame;
+    else resolve(frame);
+  }
+
+  private frameOf(advance: Advance): Frame {
+    try {
+      return this.frame(advance);
+    } catch (error) {
+      return this.failure(error);
+    }
   }
 
   private frame(advance: Advance): Frame {
@@ -137,8 +175,14 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
     return { done: false, value: errorFrame(meant, dialect, framing, { last: this.last }) };
   }
 
+  private beat(): void {
+    this.resolve?.({ done: false, value: heartbeat });
+    this.resolve = undefined;
+  }
+
   private end(end: FramesEnd): void {
     this.state = 'over';
+    this.heartbeat.stop();
     this.options.ended(end);
   }
 
@@ -151,27 +195,8 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
 
   /** Tells the source to stop and does not wait for it: it may hang in the very step that is given up. */
   private stopSource(): void {
-    this.pending?.catch(() => undefined); // Its failure is a consequence of being stopped.
     void Promise.resolve()
       .then(() => this.source.return?.())
       .then(undefined, this.options.failed);
-  }
-
-  private orHeartbeat(pending: Promise<Advance>): Promise<Advance | undefined> {
-    const { framing, heartbeatMs, clock } = this.options;
-    if (framing !== 'sse' || heartbeatMs === Number.POSITIVE_INFINITY) return pending;
-    return new Promise((resolve, reject) => {
-      const timer: Timer = clock.after(heartbeatMs, () => resolve(undefined));
-      pending.then(
-        (advance) => {
-          timer.cancel();
-          resolve(advance);
-        },
-        (error: unknown) => {
-          timer.cancel();
-          reject(error);
-        },
-      );
-    });
   }
 }

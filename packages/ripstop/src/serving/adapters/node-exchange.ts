@@ -88,16 +88,9 @@ export class NodeExchange implements ExchangeRequest {
     return this.body;
   }
 
-  /** What `step` gives, or `undefined` as soon as the connection is closed; what comes later is dropped. */
-  unlessClosed<T>(step: Promise<T>): Promise<T | undefined> {
-    if (this.gone) {
-      step.catch(() => undefined); // A consequence of the closing, which is known.
-      return Promise.resolve(undefined);
-    }
-    return new Promise((resolve, reject) => {
-      this.whenClosed = () => resolve(undefined);
-      step.then(resolve, reject);
-    });
+  /** Called once, when the answer is complete or its connection gone. */
+  onClose(action: () => void): void {
+    this.whenClosed = action;
   }
 
   /** The answer is complete, or its connection is gone. Idempotent. */

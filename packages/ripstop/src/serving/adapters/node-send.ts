@@ -36,28 +36,85 @@ export function send(
   return undefined;
 }
 
-async function pump(exchange: NodeExchange, body: Stream, writeStallMs: number): Promise<void> {
-  const { response } = exchange;
-  const iterator = body[Symbol.asyncIterator]();
-  // Node joins what is written within one tick, so the head goes out with the first chunk, or alone if that is not there.
-  response.write('');
-  for (;;) {
-    const step = await exchange.unlessClosed(iterator.next());
-    if (step === undefined) return stop(iterator);
-    if (step.done === true) return end(response, undefined, writeStallMs);
-    if (!response.write(step.value)) await drained(exchange, writeStallMs);
-  }
+function pump(exchange: NodeExchange, body: Stream, writeStallMs: number): Promise<void> {
+  return new Promise((resolve, reject) =>
+    new Pump(exchange, body[Symbol.asyncIterator](), { writeStallMs, resolve, reject }).start(),
+  );
 }
 
-/**
- * Stalls are timed by the socket, because only the socket sees that a slow client still takes something. When its time
- * runs out node destroys the connection, which closes the exchange. It is the same for what is left at the end.
- */
-async function drained(exchange: NodeExchange, writeStallMs: number): Promise<void> {
-  const { response } = exchange;
-  response.socket?.setTimeout(writeStallMs);
-  await exchange.unlessClosed(new Promise<void>((resolve) => response.once('drain', resolve)));
-  response.socket?.setTimeout(0);
+interface PumpOptions {
+  readonly writeStallMs: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** From a stream to a connection, a step at a time and without a promise of its own for each. */
+class Pump {
+  private readonly exchange: NodeExchange;
+  private readonly iterator: AsyncIterator<string | Uint8Array>;
+  private readonly options: PumpOptions;
+  private over = false;
+
+  constructor(exchange: NodeExchange, iterator: AsyncIterator<string | Uint8Array>, options: PumpOptions) {
+    this.exchange = exchange;
+    this.iterator = iterator;
+    this.options = options;
+  }
+
+  start(): void {
+    const { exchange } = this;
+    if (exchange.gone) return this.closed();
+    exchange.onClose(() => this.closed());
+    // Node joins what is written within one tick, so the head goes out with the first chunk, or alone if that is not there.
+    exchange.response.write('');
+    this.step();
+  }
+
+  private step(): void {
+    this.iterator.next().then(this.arrived, this.broke);
+  }
+
+  private readonly arrived = (step: IteratorResult<string | Uint8Array>): void => {
+    const { exchange, options } = this;
+    if (this.over) return;
+    if (exchange.gone) return this.closed();
+    if (step.done === true) {
+      this.over = true;
+      end(exchange.response, undefined, options.writeStallMs);
+      options.resolve();
+    } else if (exchange.response.write(step.value)) {
+      this.step();
+    } else {
+      this.waitForDrain();
+    }
+  };
+
+  private readonly broke = (error: unknown): void => {
+    if (this.over) return; // A consequence of the closing, which is known.
+    this.over = true;
+    this.options.reject(error);
+  };
+
+  /**
+   * Stalls are timed by the socket, because only the socket sees that a slow client still takes something. When its time
+   * runs out node destroys the connection, which closes the exchange. It is the same for what is left at the end.
+   */
+  private waitForDrain(): void {
+    const { response } = this.exchange;
+    response.socket?.setTimeout(this.options.writeStallMs);
+    response.once('drain', () => {
+      if (this.over) return;
+      response.socket?.setTimeout(0);
+      this.step();
+    });
+  }
+
+  private closed(): void {
+    if (this.over) return;
+    this.over = true;
+    stop(this.iterator);
+    this.options.resolve();
+  }
 }
 
 function end(response: ServerResponse, body: string | Uint8Array | undefined, writeStallMs: number): void {
