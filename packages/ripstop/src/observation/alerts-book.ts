@@ -49,16 +49,16 @@ interface Episode {
 
 /** What is told together. */
 interface Group {
-  readonly key: string;
-  readonly members: Episode[];
-  told: 'not yet' | 'firing';
+  /** That of the first member, from the first message on. */
+  key: string | undefined;
+  members: Episode[];
 }
 
 /**
  * The book of alerts: one entry for each class and subject, however often its events come.
  *
  * What begins within `groupMs` of the first is one group, told in one message, and told to be over in one message when
- * all of it is. An entry is over when it has stayed so for `clearMs`, so one that flaps stays one alert. After it was
+ * all of it is; what is over before the message is not told. An entry is over when it has stayed so for `clearMs`, so one that flaps stays one alert. After it was
  * told, the same entry is not told again for `cooldownMs`; if it is still wrong then, it is. One that flaps so slowly that
  * it was told to be over must stay well for twice as long each time that it comes back.
  *
@@ -164,7 +164,7 @@ export class AlertBook {
 
   private join(episode: Episode): void {
     if (this.waiting === undefined) {
-      const group: Group = { key: keyOf(episode.class, episode.name), members: [], told: 'not yet' };
+      const group: Group = { key: undefined, members: [] };
       this.waiting = group;
       this.waitingTimer = this.runtime.clock.after(this.settings.groupMs, () => this.tellGroup(group));
     }
@@ -174,19 +174,26 @@ export class AlertBook {
     if (alertRules[episode.class].told === 'now') this.tellGroup(group);
   }
 
+  /** What is over by now was no trouble that anybody could have looked at; should it come back, it begins anew. */
   private tellGroup(group: Group): void {
     this.waitingTimer?.cancel();
     this.waiting = undefined;
-    group.told = 'firing';
+    for (const member of group.members.filter(isOver)) {
+      this.cancel(member);
+      this.episodes.delete(member.key);
+    }
+    group.members = group.members.filter((member) => !isOver(member));
+    const [first] = group.members;
+    if (first === undefined) return;
+    group.key = keyOf(first.class, first.name);
     const now = this.runtime.clock.now();
     for (const member of group.members) member.toldAt = now;
     this.settings.tell(group.key, 'firing', this.alertsOf(group, 'firing'));
-    this.finish(group);
   }
 
   /** Says that a group is over, once all of it is. */
   private finish(group: Group): void {
-    if (group.told === 'not yet' || group.members.some(({ state }) => state !== 'cleared')) return;
+    if (group.key === undefined || group.members.some(({ state }) => state !== 'cleared')) return;
     this.settings.tell(group.key, 'resolved', this.alertsOf(group, 'resolved'));
     for (const member of group.members) this.rest(member);
   }
@@ -256,6 +263,11 @@ export class AlertBook {
       lastCorrelationId: correlationId === undefined ? undefined : safeCorrelationId(correlationId),
     };
   }
+}
+
+/** Has an event said that it is over? */
+function isOver({ class: kind, state }: Episode): boolean {
+  return state !== 'firing' && alertRules[kind].ends === 'by event';
 }
 
 const severities: readonly AlertSeverity[] = ['critical', 'error', 'warning'];

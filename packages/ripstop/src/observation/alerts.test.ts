@@ -362,6 +362,7 @@ describe('how often', () => {
   test('I1: that wait does not grow beyond maxClearMs', async () => {
     const { runtime, emit, lines } = scene({ maxClearMs: 90 * seconds });
     emit(opened('main'));
+    await runtime.clock.advance(10 * seconds);
     emit(closed('main'));
     await runtime.clock.advance(minutes);
     emit(opened('main'));
@@ -373,12 +374,22 @@ describe('how often', () => {
     expect(lines()).toHaveLength(4);
   });
 
-  test('what is over before the first message is told all the same, as it has happened', async () => {
-    const { runtime, emit, lines } = scene({ clearMs: 1 });
+  test('I1: what is over before the first message is not told, and begins anew when it comes back', async () => {
+    const { runtime, emit, lines, told } = scene();
+    emit(opened('main'));
+    emit(opened('spare'));
+    await runtime.clock.advance(2 * seconds);
+    emit(closed('main'));
+    await runtime.clock.advance(3 * seconds);
+    expect(lines()).toEqual(['firing breaker_open:spare']);
+    expect(told[0]?.key).toBe('ripstop/breaker_open:spare');
     emit(opened('main'));
     emit(closed('main'));
     await runtime.clock.advance(5 * seconds);
-    expect(lines()).toEqual(['firing breaker_open:main', 'resolved breaker_open:main']);
+    expect(lines()).toHaveLength(1);
+    emit(opened('main'));
+    await runtime.clock.advance(5 * seconds);
+    expect(lines()).toEqual(['firing breaker_open:spare', 'firing breaker_open:main']);
   });
 
   test('R78: critical errors are over when there was none for five minutes', async () => {
