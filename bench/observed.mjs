@@ -13,8 +13,8 @@ import { start } from './parts/children.mjs';
 import { median } from './parts/measure.mjs';
 
 const connections = 50;
-const rounds = 6;
-const secondsPerRound = 2;
+const rounds = 15;
+const secondsPerRound = 1;
 const scrapeEveryMs = 1_000;
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
@@ -55,7 +55,9 @@ async function compare(targets) {
   const pools = Object.fromEntries(
     names.map((name) => [name, new Pool(targets[name].url, { connections, pipelining: 1 })]),
   );
-  const samples = Object.fromEntries(names.map((name) => [name, { json: [], streams: [], cpu: [], errors: 0 }]));
+  const samples = Object.fromEntries(
+    names.map((name) => [name, { json: [], streams: [], cpu: { json: [], streams: [] }, errors: 0 }]),
+  );
   const scrapes = [];
   for (const stream of [false, true]) for (const name of names) await load(pools[name], 1, stream);
   const scraper = setInterval(() => void scrape(targets.on.url, scrapes), scrapeEveryMs);
@@ -68,7 +70,7 @@ async function compare(targets) {
         samples[name][kind].push(perSecond);
         samples[name].errors += errors;
         const perAnswer = (cpuMs(targets[name].pid) - before) / (perSecond * secondsPerRound);
-        if (kind === 'json') samples[name].cpu.push(1_000 * perAnswer);
+        samples[name].cpu[kind].push(1_000 * perAnswer);
       }
     }
   }
@@ -85,7 +87,8 @@ async function compare(targets) {
     'of off': share(name, 'json'),
     'streams/s': Math.round(median(samples[name].streams)),
     'of off (streams)': share(name, 'streams'),
-    'CPU µs a JSON answer': Math.round(median(samples[name].cpu)),
+    'CPU µs a JSON answer': Math.round(median(samples[name].cpu.json)),
+    'CPU µs a stream': Math.round(median(samples[name].cpu.streams)),
     errors: samples[name].errors,
   }));
   return { rows, scrapeMs: Math.round(median(scrapes) * 10) / 10 };

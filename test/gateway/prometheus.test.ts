@@ -238,6 +238,9 @@ alerts: [{ webhook: "http://127.0.0.1:1/" }]
     expect(classic.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     const text = await classic.text();
     expect(text).toMatch(/ripstop_alerts_total\{sink="webhook",outcome="failed"\} \d/);
+    for (const [, name = ''] of readText('docs/metrics.md').matchAll(/`((?:process|nodejs)_\w+)`/g)) {
+      expect(Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]), name).toBeGreaterThan(0);
+    }
     expect(promtool(['check', 'metrics'], text)).toEqual({ status: 0, output: '' });
 
     const open = await page('application/openmetrics-text; version=1.0.0');

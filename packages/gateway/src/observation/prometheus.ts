@@ -5,6 +5,7 @@ import { type PrometheusReadings, prometheusMetrics } from 'ripstop/prometheus';
 import { respond } from 'ripstop/serving';
 import { classicText, prefersOpenMetrics } from './classic-text.js';
 import type { Observed, Observer } from './observed.js';
+import { addProcessMetrics } from './process-metrics.js';
 
 const { OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE } = client.Registry;
 
@@ -15,10 +16,11 @@ export function observeForPrometheus(observed: Observed): Observer {
   const { chute, config, runtime } = observed;
   const registry = openMetricsRegistry();
   const known = knownNames(config);
+  addProcessMetrics(client, registry);
   const metrics = prometheusMetrics({ client, registry, known, readings: readingsOf(observed) }, runtime);
 
   chute.cord('metrics', { method: 'GET' }, async ({ request }) => {
-    const text = `${await withoutEnd(registry)}${await processMetrics().metrics()}`;
+    const text = await registry.metrics();
     const open = prefersOpenMetrics(request.headers['accept']);
     const type = open ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE;
     return respond(200, { 'content-type': type, 'cache-control': 'no-store' }, open ? text : classicText(text));
@@ -54,27 +56,4 @@ function openMetricsRegistry(): OpenMetricsRegistry {
   const registry: OpenMetricsRegistry = new client.Registry();
   registry.setContentType(OPENMETRICS_CONTENT_TYPE);
   return registry;
-}
-
-/** Two registries are one page, which ends once. */
-async function withoutEnd(registry: OpenMetricsRegistry): Promise<string> {
-  return (await registry.metrics()).replace(/# EOF\n$/, '');
-}
-
-/** Counts of what is open take a list of all of it at each scrape, and have names of counters. */
-const leftOut = ['handles', 'requests', 'resources'].flatMap((what) => [
-  `nodejs_active_${what}`,
-  `nodejs_active_${what}_total`,
-]);
-
-let ofProcess: OpenMetricsRegistry | undefined;
-
-/** CPU, memory, event loop, garbage collection. Once a process, since prom-client's collectors of them never end. */
-function processMetrics(): OpenMetricsRegistry {
-  if (ofProcess === undefined) {
-    ofProcess = openMetricsRegistry();
-    client.collectDefaultMetrics({ register: ofProcess });
-    for (const name of leftOut) ofProcess.removeSingleMetric(name);
-  }
-  return ofProcess;
 }
