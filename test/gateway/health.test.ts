@@ -175,14 +175,22 @@ describe('the probes', () => {
     expect(await gateway.stop('SIGINT')).toBe(130);
   });
 
-  test('I11: /startupz is refused with a wait until the engine is loaded', async () => {
+  test('I11: until the engine is loaded, /startupz and /readyz are refused with a wait, and nothing is wrong', async () => {
     const port = await freePort();
     const answers: Answer[] = [];
+    const before: Answer[] = [];
     let isUp = false;
     async function poll(): Promise<void> {
+      const asked = (path: string): Promise<Answer> => get(`http://127.0.0.1:${port}${path}`);
       while (!isUp) {
-        const answer = await get(`http://127.0.0.1:${port}/startupz`).catch(() => undefined);
-        if (answer !== undefined) answers.push(answer);
+        try {
+          const others = [await asked('/health'), await asked('/readyz')];
+          const answer = await asked('/startupz');
+          answers.push(answer);
+          if (answer.status === 503) before.push(...others);
+        } catch {
+          // Nobody listens yet.
+        }
       }
     }
     const polling = poll();
@@ -191,6 +199,12 @@ describe('the probes', () => {
     const started = await get(`${gateway.url}/startupz`);
     const ready = await get(`${gateway.url}/readyz`);
     await gateway.stop('SIGKILL');
+    const unknown = { status: 'unknown', details: { reason: 'engine starting' } };
+    expect(before.slice(0, 2)).toMatchObject([
+      { status: 200, body: { critical_failures: [], checks: { local: unknown, 'model:default': unknown } } },
+      { status: 503, body: { error_type: 'model_loading_failed' } },
+    ]);
+    expect(gateway.output()).not.toContain('unhealthy');
     expect(answers[0]).toMatchObject({ status: 503, body: { error_type: 'model_loading_failed' } });
     expect(answers[0]?.headers.get('retry-after')).toBe('1');
     expect([started.status, ready.status]).toEqual([200, 200]);

@@ -4,8 +4,14 @@ import type { Endpoint } from '../upstreams/endpoints.js';
 import type { Upstream } from '../upstreams/upstream.js';
 import type { Breakers } from './breakers.js';
 
-/** `unsure`: it may answer, and has not shown since when it was out. */
-export type ChainStanding = 'well' | 'unsure' | 'down';
+/**
+ * `unsure`: it may answer, and has not shown since when it was out. `loading`: its engine has not been ready yet, which
+ * is nothing to be alarmed about.
+ */
+export type ChainStanding = 'well' | 'unsure' | 'loading' | 'down';
+
+/** The best first. */
+const standings: readonly ChainStanding[] = ['well', 'unsure', 'loading', 'down'];
 
 /** A pause that an upstream asks for is part of its work, unless it is longer than this. */
 const longestPauseMs = 60_000;
@@ -17,16 +23,15 @@ export interface StandingPlace {
   readonly endpoint?: Endpoint | undefined;
 }
 
-/** Down when all are; well when one is. */
+/** As the one that stands best. */
 export function standingOf(places: readonly StandingPlace[], breakers: Breakers): ChainStanding {
-  const standings = places.map((place) => standingAt(place, breakers));
-  if (standings.includes('well')) return 'well';
-  return standings.includes('unsure') ? 'unsure' : 'down';
+  const found = places.map((place) => standingAt(place, breakers));
+  return standings.find((standing) => found.includes(standing)) ?? 'down';
 }
 
 function standingAt({ upstream, breaker, endpoint }: StandingPlace, breakers: Breakers): ChainStanding {
   const health = upstream.health();
-  if (health !== undefined && health.state !== 'ready') return 'down';
+  if (health !== undefined && health.state !== 'ready') return health.state === 'starting' ? 'loading' : 'down';
   const { state } = breaker;
   const pauses = breaker.openCause === 'pause' && breaker.retryAfterMs <= longestPauseMs;
   if (state === 'open' && !pauses) return 'down';

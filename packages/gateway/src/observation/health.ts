@@ -91,14 +91,16 @@ function told(state: UpstreamState | undefined): object {
   if (usable) return { healthy: true, ...details };
   const { state: engine } = details;
   const open = breakers.filter((breaker) => breaker.state === 'open').map(({ endpoint }) => endpoint);
+  if (engine === 'starting') return { healthy: null, ...details, reason: 'engine starting' };
   const isDown = typeof engine === 'string' && engine !== 'ready';
   const reason = isDown ? `engine ${engine}` : `circuit breaker open for ${open.join(', ')}`;
   return { healthy: false, ...details, reason };
 }
 
 function standing(chains: Chains, name: string): object {
-  const healthy = chains.standings().get(name) !== 'down';
-  return healthy ? { healthy } : { healthy, reason: 'nobody is left to answer' };
+  const found = chains.standings().get(name);
+  if (found === 'loading') return { healthy: null, reason: 'engine starting' };
+  return found === 'down' ? { healthy: false, reason: 'nobody is left to answer' } : { healthy: true };
 }
 
 /**
@@ -106,7 +108,7 @@ function standing(chains: Chains, name: string): object {
  * counts too (GW19).
  */
 function isOfUse(chains: Chains): boolean {
-  if ([...chains.standings().values()].some((name) => name !== 'down')) return true;
+  if ([...chains.standings().values()].some((name) => name === 'well' || name === 'unsure')) return true;
   return chains.upstreams().some(({ details, breakers }) => {
     const isReady = details['state'] === undefined || details['state'] === 'ready';
     return isReady && breakers.some(({ endpoint, state }) => endpoint !== 'chat' && state !== 'open');

@@ -14,7 +14,7 @@ export interface Standing {
 /** The gateway, as those who watch it get to see it. */
 export interface Observed {
   readonly config: Config;
-  readonly chute: Chute<object>;
+  readonly chute: Chute;
   readonly chains: Chains;
   /** Requests that are under way, and those that wait. */
   readonly gate: Crowd;

@@ -7,8 +7,8 @@ type Registry = PromClient.Registry<PromClient.OpenMetricsContentType>;
  * runs between: prom-client's own collection, which has more, watches every garbage collection and cannot be ended.
  */
 export function addProcessMetrics({ Counter, Gauge }: typeof PromClient, registry: Registry): void {
-  const registers = [registry];
-  new Counter({
+  const registers: [] = [];
+  const cpu = new Counter({
     name: 'process_cpu_seconds_total',
     help: 'CPU time of the process, of user and system.',
     registers,
@@ -18,8 +18,9 @@ export function addProcessMetrics({ Counter, Gauge }: typeof PromClient, registr
       this.inc((user + system) / 1e6);
     },
   });
+  registry.registerMetric(cpu);
   const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
+    const one = new Gauge({
       name,
       help,
       registers,
@@ -27,6 +28,7 @@ export function addProcessMetrics({ Counter, Gauge }: typeof PromClient, registr
         this.set(read());
       },
     });
+    registry.registerMetric(one);
   };
   const startedAt = Math.round(performance.timeOrigin) / 1_000;
   gauge('process_start_time_seconds', 'When the process began, since the epoch.', () => startedAt);

@@ -145,6 +145,19 @@ describe('GW22: a paid probe', () => {
 });
 
 describe('chain.down', () => {
+  test('I4: an engine that has not been ready yet is not out, and one that must be started again is', async () => {
+    const { runtime, told, scripts } = house();
+    const { events, clock } = runtime;
+    const another = { type: 'engine.started', model: 'b', runtime: 'interpreter', pid: 1, ms: 9 } as const;
+    for (const state of ['starting', 'restarting'] as const) {
+      expect(told).toEqual([]);
+      scripts.a.state = state;
+      events.emit({ ...another, at: clock.now() });
+      await clock.advance(60_000);
+    }
+    expect(told).toMatchObject([{ type: 'chain.down', name: 'alone' }]);
+  });
+
   test('I4: comes when all behind a name are out, once, and chain.recovered when one has shown that it is back', async () => {
     const { runtime, told, scripts, ask } = house({ probes: 'off' });
     scripts.a.fails = down;
