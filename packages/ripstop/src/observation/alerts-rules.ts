@@ -96,8 +96,10 @@ const spikeClasses: Readonly<Record<Spike['kind'], AlertClass>> = {
   throughput: 'throughput_drop',
 };
 
+/** The subject is a type, or that of one model: `type:model`. */
 function typeOfSpike({ kind, subject }: Spike): ErrorType | undefined {
-  return kind === 'errors' && Object.hasOwn(errorTypes, subject) ? (subject as ErrorType) : undefined;
+  const [type = ''] = subject.split(':', 1);
+  return kind === 'errors' && Object.hasOwn(errorTypes, type) ? (type as ErrorType) : undefined;
 }
 
 function wrong(

@@ -245,6 +245,18 @@ describe('what is told', () => {
     ]);
   });
 
+  test('R189: the last error of a spike is the type that it is of, also where it is of one model', async () => {
+    const { runtime, emit, told } = scene();
+    for (const subject of ['inference_timeout', 'out_of_memory:main', 'odd:main'])
+      emit({ type: 'spike.started', kind: 'errors', subject, recent: 40, baseline: 1 });
+    await runtime.clock.advance(5 * seconds);
+    expect(told[0]?.alerts.map(({ lastErrorType }) => lastErrorType)).toEqual([
+      'inference_timeout',
+      'out_of_memory',
+      undefined,
+    ]);
+  });
+
   test('the last error of a chain that is down is that of any of its models', async () => {
     const { runtime, emit, told } = scene();
     emit({ type: 'model.failed', model: 'spare', ms: 1, errorType: 'inference_timeout' }, 'call-7');
