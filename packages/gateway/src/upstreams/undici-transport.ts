@@ -1,5 +1,6 @@
-import type { HttpTransport } from 'ripstop/models';
+import type { HttpAnswer, HttpRequest, HttpTransport } from 'ripstop/models';
 import { Agent, buildConnector, request } from 'undici';
+import { abortNews } from './abort-news.js';
 import { BodyChunks } from './body-chunks.js';
 
 /**
@@ -56,15 +57,19 @@ export function undiciTransport(): UndiciTransport {
     };
   }
 
+  async function send(asked: HttpRequest): Promise<HttpAnswer> {
+    const { method, url, headers, body, connectMs = 10_000 } = asked;
+    const signal = abortNews(asked);
+    const ask = () => request(url, { method, headers, body, signal, dispatcher: agentFor(connectMs) });
+    const answer = await ask().catch((error: unknown) => {
+      if (error instanceof Error && lost.has(error) && !signal.aborted) return ask();
+      throw error;
+    });
+    return { status: answer.statusCode, headers: flat(answer.headers), body: new BodyChunks(answer.body) };
+  }
+
   return {
-    async transport({ method, url, headers, body, signal, connectMs = 10_000 }) {
-      const ask = () => request(url, { method, headers, body, signal, dispatcher: agentFor(connectMs) });
-      const answer = await ask().catch((error: unknown) => {
-        if (error instanceof Error && lost.has(error) && !signal?.aborted) return ask();
-        throw error;
-      });
-      return { status: answer.statusCode, headers: flat(answer.headers), body: new BodyChunks(answer.body) };
-    },
+    transport: Object.assign(send, { takes: 'onAbort' } as const),
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.close()));
     },

@@ -107,7 +107,9 @@ export class RootScope extends CallScope {
     if (this.parent !== undefined) return super.emit(event, attempt);
     const { clock, events } = this.runtime;
     if (!events.observed) return;
-    events.emit({ ...event, at: clock.now(), correlationId: this.correlationId, attempt });
+    // Every event is made for this one report, so it need not be copied.
+    const { correlationId } = this;
+    events.emit(Object.assign(event, { at: clock.now(), correlationId, attempt }));
   }
 
   override release(): void {

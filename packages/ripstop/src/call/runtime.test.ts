@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { systemRuntime } from './runtime.js';
+import { virtualRuntime } from '../testing/virtual-runtime.js';
+import { Alarm, systemRuntime } from './runtime.js';
 
 const { clock } = systemRuntime;
 const day = 24 * 60 * 60 * 1000;
@@ -180,4 +181,33 @@ describe('the process', () => {
     expect(Math.max(...chances)).toBeLessThan(1);
     expect(new Set(chances).size).toBeGreaterThan(990);
   });
+});
+
+describe('an alarm', () => {
+  underFakeTimers();
+
+  test.each(['system', 'virtual'])(
+    'rings once for each time it is set, and not after it was stopped: %s',
+    async (kind) => {
+      const { clock: virtual } = virtualRuntime();
+      const pass = async (ms: number): Promise<void> => {
+        await vi.advanceTimersByTimeAsync(ms);
+        await virtual.advance(ms);
+      };
+      let rung = 0;
+      const alarm = new Alarm(() => void (rung += 1), kind === 'system' ? clock : virtual);
+      alarm.set(1_000);
+      await pass(999);
+      alarm.stop();
+      alarm.stop();
+      await pass(5_000);
+      expect(rung).toBe(0);
+      for (const ms of [1_000, 250.5, 1_000]) {
+        alarm.set(ms);
+        await pass(2_000);
+      }
+      expect(rung).toBe(3);
+      expect(virtual.pending).toBe(0);
+    },
+  );
 });

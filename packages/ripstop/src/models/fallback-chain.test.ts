@@ -24,7 +24,7 @@ import {
   type ModelFallbackChain,
   modelFallbackChain,
 } from './fallback-chain.js';
-import type { ChatRequest, Delta, TextModel } from './text-model.js';
+import type { ChatRequest, Delta, GenerateOptions, TextModel } from './text-model.js';
 
 const unavailable = (): ModelError => new UpstreamUnavailableError(undefined, { details: { status: 503 } });
 
@@ -123,6 +123,27 @@ test('R115: options reach the model, with a signal and the correlation id of the
   const { signal, ...options } = models[0]?.calls[0]?.options ?? {};
   expect(signal).toBeInstanceOf(AbortSignal);
   expect(options).toEqual({ maxTokens: 5, correlationId: 'c-1' });
+});
+
+test('R115: a model that takes the call itself gets no signal, and is aborted with the call', async () => {
+  const runtime = virtualRuntime();
+  const seen: GenerateOptions[] = [];
+  const model: TextModel = {
+    takes: 'context',
+    generate: (_input, options = {}) => {
+      seen.push(options);
+      return new Promise((_, reject) => void options.context?.onAbort(reject));
+    },
+  };
+  const leaving = new AbortController();
+  const chain = modelFallbackChain({}, runtime).addPrimaryModel(model, 'a');
+  const call = chain.generateWithFallback('Hi', { signal: leaving.signal, maxTokens: 5 });
+  await Promise.resolve();
+  leaving.abort('enough');
+  await expect(call).rejects.toBe('enough');
+  expect(seen[0]).not.toHaveProperty('signal');
+  expect(seen[0]?.context?.aborted).toBe(true);
+  expect(seen[0]?.maxTokens).toBe(5);
 });
 
 test('R117: what failed, was left out and answered is told as events', async () => {

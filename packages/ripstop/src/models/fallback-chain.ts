@@ -181,7 +181,7 @@ export function modelFallbackChain(
         const generate =
           (maxTokens: number | undefined): Ask<TextResult> =>
           async (model, attempt) =>
-            model.generate(input, { ...optionsFor(callOptions, attempt), maxTokens });
+            model.generate(input, optionsFor(model, attempt, { ...callOptions, maxTokens }));
         const answer = await ask(workOf(generate, input, callOptions), scope);
         const result = resultOf(answer);
         answered(answer, scope, { streamed: false, usage: result.usage });
@@ -194,7 +194,7 @@ export function modelFallbackChain(
       const scope = createContext(callOptions, runtime);
       try {
         const open: ResumeWork['open'] = (asked, limit) => (model, attempt) => {
-          return openStream(model, asked, { ...optionsFor(callOptions, attempt), maxTokens: limit });
+          return openStream(model, asked, optionsFor(model, attempt, { ...callOptions, maxTokens: limit }));
         };
         const reading = abortable(scope);
         const present = members;
@@ -234,9 +234,18 @@ function assertUnique(name: string, members: readonly Member[]): void {
   if (members.some((other) => other.name === name)) throw badOption('name', 'must be new to the chain', name);
 }
 
-function optionsFor(callOptions: ChainCallOptions, attempt: CallContext): GenerateOptions {
-  const { deadlineMs: _deadlineMs, context: _context, whenOutOfMemory: _whenOutOfMemory, ...options } = callOptions;
-  return { ...options, signal: attempt.signal, correlationId: attempt.correlationId };
+function optionsFor({ takes }: TextModel, attempt: CallContext, callOptions: ChainCallOptions): GenerateOptions {
+  const {
+    deadlineMs: _deadlineMs,
+    whenOutOfMemory: _whenOutOfMemory,
+    signal: _signal,
+    context: _,
+    ...own
+  } = callOptions;
+  const { correlationId } = attempt;
+  return takes === 'context'
+    ? { ...own, context: attempt, correlationId }
+    : { ...own, signal: attempt.signal, correlationId };
 }
 
 function resultOf(answer: Answer<TextResult>): FallbackResult {

@@ -1,4 +1,5 @@
 /** One HTTP request as the models floor sees it, so that a service can bring its own client and pools. */
+import type { CallContext } from '../call/call.js';
 
 /** What a transport is asked to send. */
 export interface HttpRequest {
@@ -9,8 +10,45 @@ export interface HttpRequest {
   readonly body?: string | undefined;
   /** Ends the request at once, whether it waits for a connection, for headers or for the rest of the body. */
   readonly signal: AbortSignal;
+  /** The same, for transports that say that they take it; `signal` is made only if it is read. Returns what ends it. */
+  readonly onAbort?: ((listener: (reason: unknown) => void) => () => void) | undefined;
   /** How long connecting may take, in milliseconds, for transports that can tell it from waiting for headers. */
   readonly connectMs?: number | undefined;
+}
+
+/** What a request holds beside its abort. */
+type Content = Omit<HttpRequest, 'signal' | 'onAbort'>;
+
+/** The request as this transport takes it. */
+export function requestFor({ takes }: HttpTransport, content: Content, call: CallContext): HttpRequest {
+  return takes === 'onAbort' ? new SignalOnDemand(content, call) : { ...content, signal: call.signal };
+}
+
+/** For transports that know what they get: a copy of it by its own properties would have no signal. */
+class SignalOnDemand implements HttpRequest {
+  readonly method: HttpRequest['method'];
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly connectMs: number | undefined;
+  private readonly call: CallContext;
+
+  constructor({ method, url, headers, body, connectMs }: Content, call: CallContext) {
+    this.method = method;
+    this.url = url;
+    this.headers = headers;
+    this.body = body;
+    this.connectMs = connectMs;
+    this.call = call;
+  }
+
+  get signal(): AbortSignal {
+    return this.call.signal;
+  }
+
+  onAbort(listener: (reason: unknown) => void): () => void {
+    return this.call.onAbort(listener);
+  }
 }
 
 /** What came back, as soon as its headers are there. */
@@ -23,7 +61,11 @@ export interface HttpAnswer {
 }
 
 /** Sends one request, once: no retries, no redirects. Rejects with the network's own error. */
-export type HttpTransport = (request: HttpRequest) => Promise<HttpAnswer>;
+export interface HttpTransport {
+  (request: HttpRequest): Promise<HttpAnswer>;
+  /** How it is told of an abort: an AbortSignal costs more than the rest of a small request. Default: `signal`. */
+  readonly takes?: 'signal' | 'onAbort';
+}
 
 /**
  * The transport over the platform's `fetch`, which keeps connections alive by itself and knows no limit on connecting.

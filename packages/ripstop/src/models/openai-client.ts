@@ -1,10 +1,10 @@
 import type { CallScope } from '../call/call.js';
 import { assertCount, assertPositive, badOption, type Defaults, withDefaults } from '../call/options.js';
-import { createContext } from '../call/root-scope.js';
+import { createContext, type RootScope } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { classify } from './classify/classify.js';
 import { assertContentLimits, within } from './content-limits.js';
-import { fetchTransport, type HttpAnswer, type HttpTransport } from './http-transport.js';
+import { fetchTransport, type HttpAnswer, type HttpTransport, requestFor } from './http-transport.js';
 import { ModelStream } from './model-stream.js';
 import { ChatStream } from './openai-stream.js';
 import { asChunk, chatRequest, choicesAsked, type Json, readCompletion, requestBody } from './openai-wire.js';
@@ -105,8 +105,8 @@ export function openaiTextModel(options: OpenaiModelOptions, dialect: OpenaiDial
   ): Promise<HttpAnswer> {
     const forwarded = correlationHeaders(correlationId);
     const { connectMs } = timeouts;
-    const { signal } = call;
-    return transport({ method: 'POST', url, headers: { accept, ...headers, ...forwarded }, body, signal, connectMs });
+    const content = { method: 'POST', url, headers: { accept, ...headers, ...forwarded }, body, connectMs } as const;
+    return transport(requestFor(transport, content, call));
   }
 
   async function open(input: string | ChatRequest, callOptions: GenerateOptions, call: CallScope) {
@@ -128,8 +128,9 @@ export function openaiTextModel(options: OpenaiModelOptions, dialect: OpenaiDial
 
   return {
     contextLength,
+    takes: 'context',
     async generate(input, callOptions = {}) {
-      const call = createContext({ signal: callOptions.signal }, runtime);
+      const call = callOf(callOptions, runtime);
       try {
         if (call.aborted) throw call.reason;
         const body = requestBody(model, dialect.request(input), callOptions, 'whole');
@@ -142,11 +143,16 @@ export function openaiTextModel(options: OpenaiModelOptions, dialect: OpenaiDial
       }
     },
     stream(input, callOptions = {}) {
-      const call = createContext({ signal: callOptions.signal }, runtime);
+      const call = callOf(callOptions, runtime);
       const opening = () => open(input, callOptions, call);
       return new ModelStream({ open: opening, limits: timeouts, failure: requestFailure }, call);
     },
   };
+}
+
+/** What the call is aborted with. */
+function callOf({ signal, context }: GenerateOptions, runtime: Runtime): RootScope {
+  return createContext({ signal, context }, runtime);
 }
 
 function wholeDelta({ raw, ...generation }: Generation): Delta {

@@ -1,4 +1,5 @@
 /** What Ripstop asks of a text model, wherever it runs. */
+import type { CallContext } from '../call/call.js';
 
 /** One message of a chat. */
 export interface ChatMessage {
@@ -17,6 +18,11 @@ export interface ChatRequest {
 export interface GenerateOptions {
   /** Aborts the work itself, not only the waiting for it. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The call that this one is a part of: it is aborted with that call. In place of `signal`, for models that say so
+   * (`takes`): an AbortSignal costs more than the rest of a small request.
+   */
+  readonly context?: CallContext | undefined;
   readonly maxTokens?: number | undefined;
   readonly temperature?: number | undefined;
   readonly topP?: number | undefined;
@@ -67,6 +73,8 @@ export interface TextModel {
   countTokens?(input: string | ChatRequest): number | PromiseLike<number>;
   /** Tokens that input and output may have together. */
   readonly contextLength?: number | undefined;
+  /** How it is told of an abort: by `signal`, or by `context`, which costs less. Default: `signal`. */
+  readonly takes?: 'signal' | 'context' | undefined;
 }
 
 /** What a model may answer: the text alone, or with what it told about it. */
