@@ -50,5 +50,3 @@ export const observation = z
     alerts: alertTimes.prefault({}),
   })
   .describe('What the gateway notices of itself.');
-
-export type ObservationConfig = z.output<typeof observation>;
