@@ -182,7 +182,9 @@ describe('the gateway says no by itself', () => {
       beside([waiting(url, 1_500), waiting(url, 1_500), waiting(url, 1_500)], () => generate(url, prompt)),
     'no slot becomes free within `load.queueWait`': (url) =>
       beside([waiting(url, 2_500), waiting(url, 2_500)], () => generate(url, prompt)),
-    async 'every upstream is left alone, and somebody else tries just now whether one is back'(url) {
+    async 'every upstream is left alone, and somebody else tries just now whether one is back, or did within a second'(
+      url,
+    ) {
       const broken = { ...prompt, model: 'broken' };
       await generate(url, broken);
       return beside([waiting(url, 4_000, broken)], () => generate(url, broken));

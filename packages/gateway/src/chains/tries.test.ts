@@ -306,6 +306,25 @@ test('GW12: when all are open one request tries, and the others wait for what co
   expect(breaker()).toBe('closed');
 });
 
+test('GW12: while that fails, one request a second reaches the target, whoever else comes one after the other', async () => {
+  const { ask, asked, runtime } = house(
+    { a: down },
+    { default: { chain: ['a'], retry: { attempts: 1 }, breaker: { consecutive: 1, cooldown: '1m' } } },
+  );
+  await ask();
+  const types: Record<string, number> = {};
+  for (let call = 0; call < 40; call += 1) {
+    const { errorType } = (await ask()) as ModelError;
+    types[errorType] = (types[errorType] ?? 0) + 1;
+  }
+  // Each call takes 50 ms here, so these are two seconds.
+  expect(runtime.clock.now()).toBeLessThan(2_100);
+  expect(types).toEqual({ upstream_unavailable: 2, model_overloaded: 38 });
+  expect(asked['a']?.length).toBe(3);
+  const [, forced = 0, next = 0] = asked['a'] ?? [];
+  expect(next - forced).toBeGreaterThanOrEqual(1_000);
+});
+
 test('GW12: those who wait give up after 2 s, and hear when to come back and why nobody answered', async () => {
   const { ask, chains, runtime } = house(
     { a: () => ({ error: down(), afterMs: chains.upstreams()[0]?.details['breaker'] === 'open' ? 5_000 : 0 }) },

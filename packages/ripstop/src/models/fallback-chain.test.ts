@@ -382,6 +382,23 @@ test('D87: of many calls in an outage one at a time tries the least bad model; t
   expect(await calls[0]).toMatchObject({ details: { tried_models: ['a'], skipped_models: [] } });
 });
 
+test('D87 GW12: after a trial that failed the model rests for a second, whatever its cooldown; then one call tries it', async () => {
+  const { chain, models, runtime } = chainOf([[...Array.from({ length: 3 }, unavailable), 'back', 'again']], {
+    breaker: { consecutive: 1, cooldownMs: 60_000 },
+  });
+  for (let call = 0; call < 6; call += 1) await failure(chain.generateWithFallback('Hi'));
+  expect(models[0]?.calls).toHaveLength(2);
+  await runtime.clock.advance(999);
+  const error = await failure(chain.generateWithFallback('Hi'));
+  expect(error).toMatchObject({ retryAfterMs: 59_001, details: { reason: 'circuit_open', tried_models: [] } });
+  await runtime.clock.advance(1);
+  for (let call = 0; call < 3; call += 1) await failure(chain.generateWithFallback('Hi'));
+  expect(models[0]?.calls).toHaveLength(3);
+  await runtime.clock.advance(1_000);
+  expect(await chain.generateWithFallback('Hi')).toMatchObject({ generated_text: 'back' });
+  expect(await chain.generateWithFallback('Hi')).toMatchObject({ generated_text: 'again' });
+});
+
 test('D87 GW12: by option the others wait for that trial, and are asked where it went well', async () => {
   const { chain, models, runtime } = chainOf([[unavailable(), { pieces: ['back'], delayMs: 100 }, 'again']], {
     breaker: { consecutive: 1 },

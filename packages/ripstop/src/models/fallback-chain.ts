@@ -21,7 +21,10 @@ export interface FallbackChainOptions {
   readonly breaker?: Omit<CircuitBreakerOptions, 'name'> | undefined;
   /** The policy under which a model is called, in place of a breaker alone: retry, breaker, timeout. Default: none. */
   readonly policyFor?: ((name: string) => Policy | undefined) | undefined;
-  /** With every breaker open: try the one that has the least to wait, or fail at once. Default: `try_least_bad`. */
+  /**
+   * With every breaker open: try the one that has the least to wait, at most once a second while that fails, or fail at
+   * once. Default: `try_least_bad`.
+   */
   readonly whenAllUnhealthy?: 'try_least_bad' | 'fail' | undefined;
   /**
    * With every breaker open one call at a time tries the least bad model. How long the others wait for what comes of it,

@@ -2,6 +2,7 @@
 import { sleep } from '../call/abort.js';
 import { abortable } from '../call/attempt.js';
 import type { CallContext } from '../call/call.js';
+import type { Clock } from '../call/runtime.js';
 import { policy } from '../policies/policy.js';
 import type { Answer, Member, WalkOptions, Work } from './fallback-member.js';
 import { Story } from './fallback-story.js';
@@ -10,6 +11,13 @@ import { walkHedged } from './hedged-walk.js';
 const directly = policy('directly', (next, context) => next(context));
 /** What is being tried although it is unhealthy, by its breaker where that is known: one call at a time. */
 const trials = new WeakMap<object, Promise<'good' | 'bad'>>();
+/**
+ * How long nobody is tried like that after a trial that went wrong, in milliseconds: an outage costs its model one call a
+ * second, however many callers come one after the other.
+ */
+const trialRestMs = 1_000;
+/** Until when that is, on the runtime's clock. */
+const rests = new WeakMap<object, number>();
 
 /**
  * Asks one member after the other, each once, until one answers.
@@ -29,11 +37,16 @@ export async function walk<T>(
   if (answer !== undefined) return answer;
   const leastBad = options.whenAllUnhealthy === 'fail' ? undefined : story.leastBad();
   if (leastBad !== undefined) {
-    const trial = trials.get(leastBad.breaker ?? leastBad);
-    const late = await (trial === undefined
-      ? forcedTrial(leastBad, () => story.call(leastBad, work, { under: directly }))
-      : afterTrial(trial, story, () => story.call(leastBad, work)));
-    if (late !== undefined) return late;
+    const place = leastBad.breaker ?? leastBad;
+    const trial = trials.get(place);
+    const { clock } = context.runtime;
+    if (trial !== undefined) {
+      const late = await afterTrial(trial, story, () => story.call(leastBad, work));
+      if (late !== undefined) return late;
+    } else if (clock.now() >= (rests.get(place) ?? 0)) {
+      const late = await forcedTrial(leastBad, clock, () => story.call(leastBad, work, { under: directly }));
+      if (late !== undefined) return late;
+    }
   }
   throw story.failure();
 }
@@ -58,7 +71,11 @@ async function inTurn<T>(members: readonly Member[], work: Work<T>, story: Story
 }
 
 /** A call of a member whose breaker is open; where it goes well, the breaker closes. */
-async function forcedTrial<A>(member: Member, call: () => Promise<A | undefined>): Promise<A | undefined> {
+async function forcedTrial<A>(
+  member: Member,
+  clock: Clock,
+  call: () => Promise<A | undefined>,
+): Promise<A | undefined> {
   const place = member.breaker ?? member;
   let tell = (_outcome: 'good' | 'bad'): void => undefined;
   trials.set(place, new Promise((resolve) => (tell = resolve)));
@@ -69,6 +86,7 @@ async function forcedTrial<A>(member: Member, call: () => Promise<A | undefined>
     return answer;
   } finally {
     trials.delete(place);
+    if (answer === undefined) rests.set(place, clock.now() + trialRestMs);
     tell(answer === undefined ? 'bad' : 'good');
   }
 }
