@@ -31,6 +31,12 @@ interface Request {
   readonly failures: Map<string, string>;
 }
 
+/** Which try at an upstream has failed, from 1, and how many there may be. */
+interface Counted {
+  readonly attempt: number;
+  readonly attempts: number;
+}
+
 /** What a failed try was like, for those who decide whether there is another one. */
 interface FailedTry {
   readonly request: Request;
@@ -56,9 +62,9 @@ export class Tries {
    * breaker. The limits on one try are the model client's own.
    */
   at(target: Target): Policy {
-    const when = (error: unknown, { attempt }: CallContext): boolean => this.mayRepeat(error, attempt);
-    const budget = this.breakers.budget(target.name);
     const { attempts, limit, breaker } = target;
+    const when = (error: unknown, { attempt }: CallContext): boolean => this.mayRepeat(error, { attempt, attempts });
+    const budget = this.breakers.budget(target.name);
     const again = retry(
       { name: target.name, attempts, baseDelayMs: 250, maxDelayMs: 5_000, budget, when },
       this.runtime,
@@ -122,8 +128,10 @@ export class Tries {
     return first !== name;
   }
 
-  private mayRepeat(error: unknown, attempt: number): boolean {
+  private mayRepeat(error: unknown, { attempt, attempts }: Counted): boolean {
     if (!retriesSameTarget(error, attempt)) return false;
+    // Its tries are spent: that ends it, and is what the log says.
+    if (attempt >= attempts) return true;
     const last = typeof error === 'object' && error !== null ? this.failed.get(error) : undefined;
     if (last === undefined) return true;
     const { request, target, ms, totalMs } = last;
