@@ -93,7 +93,7 @@ describe('the openai package', () => {
 
     const told = [
       ...messages,
-      { role: 'assistant' as const, content: null, tool_calls: [{ ...call, type: 'function' as const }] },
+      { role: 'assistant' as const, tool_calls: [{ ...call, type: 'function' as const }] },
       { role: 'tool' as const, tool_call_id: 'call_1', content: 'sunny' },
     ];
     const answer = await client.chat.completions.create({ ...asked, messages: told });

@@ -9,7 +9,7 @@ import { told } from './told.js';
 /** What we look at; every other field travels to the upstream as it is. */
 const input = z.looseObject({
   model: z.string().min(1).max(128).optional(),
-  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown() })).min(1),
+  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown().optional() })).min(1),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: z.number().int().min(1).nullish(),

@@ -4,7 +4,7 @@ import type { CallContext } from '../call/call.js';
 /** One message of a chat. */
 export interface ChatMessage {
   readonly role: string;
-  readonly content: unknown;
+  readonly content?: unknown;
   readonly [field: string]: unknown;
 }
 
