@@ -44,6 +44,15 @@ test.each(secrets)('%s is not shown', (_, sentence) => {
   expect(redact(sentence)).not.toMatch(told);
 });
 
+test.each([
+  ['See https://a.example/x?key=canary1234&page=2.', 'See [link]'],
+  ['See https://a.example/?to=canary@mail.example now', 'See [link] now'],
+  ['At http://[fd00::cafe]:8080/x it ends', 'At [link] it ends'],
+  ['[see https://a.example/x] and so on', '[see [link]] and so on'],
+])('a link is one word, whatever was taken out of it before: %s', (sentence, shown) => {
+  expect(redact(sentence)).toBe(shown);
+});
+
 const harmless: readonly string[] = [
   'The model `gpt-4.1-mini` does not exist or you do not have access to it.',
   "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",

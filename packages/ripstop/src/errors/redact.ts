@@ -42,7 +42,12 @@ const secrets: readonly Secret[] = [
     everywhere: true,
     mark: ['@'],
   },
-  { pattern: /\b[a-z][a-z0-9+.-]{1,12}:\/\/[^\s"'`<>)\]}]+/gi, instead: '[link]', mark: ['://'] },
+  // Brackets are part of a link where they hold what has been taken out of it already, or an IPv6 address.
+  {
+    pattern: /\b[a-z][a-z0-9+.-]{1,12}:\/\/(?:\[(?:…|email|[\da-f:.]+)\]|[^\s"'`<>)\]}])+/gi,
+    instead: '[link]',
+    mark: ['://'],
+  },
   { pattern: /\barn:[a-z-]+:[^\s"'`,)]+/gi, instead: '[arn]', mark: ['arn:'] },
   // Keys as the providers shape them, whole or with a masked middle.
   {
