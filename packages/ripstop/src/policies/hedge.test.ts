@@ -837,6 +837,7 @@ describe('options', () => {
     [{ quantile: 0 }, 'quantile must be above 0 and at most 1, got 0'],
     [{ minSamples: 0 }, 'minSamples must be a whole number of at least 1, got 0'],
     [{ windowMs: Number.NaN }, 'windowMs must be above 0, got NaN'],
+    [{ budget: 'unlimited' as never }, 'budget must be a retryBudget(), got "unlimited"'],
     [{ maxHedges: 0 }, 'maxHedges must be a whole number of at least 1, got 0'],
   ])('G7 G8: a bad one is refused: %o', (options, message) => {
     expect(() => hedge(options)).toThrow(new RangeError(message));

@@ -12,7 +12,7 @@ import { RootScope } from '../call/root-scope.js';
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { quantiles } from './parts/quantiles.js';
 import { Race } from './parts/race.js';
-import { type RetryBudget, retryBudget } from './parts/retry-budget.js';
+import { assertBudget, type RetryBudget, retryBudget } from './parts/retry-budget.js';
 import { endedByAbort, type Policy, policy } from './policy.js';
 
 /** May a call be made twice? Nobody but its author knows. */
@@ -103,6 +103,7 @@ function fieldOf(context: CallContext): CallContext {
 function checked(options: HedgeOptions): typeof hedgeDefaults & HedgeOptions {
   const settings = withDefaults(hedgeDefaults, options);
   const { safety, delayMs, quantile, minSamples, windowMs, maxHedges } = settings;
+  assertBudget(settings.budget);
   assertOneOf('safety', safety, ['idempotent', 'unknown']);
   if (delayMs !== undefined) {
     assertNotNegative('delayMs', delayMs);

@@ -565,6 +565,12 @@ describe('bad options', () => {
     expect(() => retry({ factor: 0 })).toThrow(RangeError);
   });
 
+  test('G7 U1: so is a budget that is none, when the policy is made and not at its first retry', () => {
+    for (const budget of ['unlimited', null, {}, 5]) {
+      expect(() => retry({ budget: budget as never })).toThrow(/^budget must be a retryBudget\(\), got /);
+    }
+  });
+
   test('RT1: an option that is `undefined` has its default', async () => {
     const runtime = virtualRuntime();
     const fn = flaky(runtime, down, down, down, down, down);

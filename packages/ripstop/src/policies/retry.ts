@@ -9,7 +9,7 @@ import type { AttemptReport, StopReason } from '../errors/model-error.js';
 import { remember } from './parts/attempt-history.js';
 import { isRetried, runAttempt } from './parts/attempt-storage.js';
 import { type BackoffOptions, backoffDefaults, createBackoff } from './parts/backoff.js';
-import { creditSuccess, type RetryBudget } from './parts/retry-budget.js';
+import { assertBudget, creditSuccess, type RetryBudget } from './parts/retry-budget.js';
 import { isSpent } from './parts/spent-input.js';
 import { isRejection, isRetryable, passes, rejectionOf, statedWaitMs, typeOf } from './parts/verdict.js';
 import { type Next, type Policy, policy } from './policy.js';
@@ -67,6 +67,7 @@ export function retry(options: RetryOptions = {}, runtime: Runtime = systemRunti
   const { name, attempts, when, whenResult, nested, budget, maxDelayMs } = withDefaults(retryDefaults, options);
   assertCount('attempts', attempts);
   assertOneOf('nested', nested, ['once', 'own']);
+  assertBudget(budget);
   const { clock, random } = runtime;
   const backoff = createBackoff(options, random);
 

@@ -86,6 +86,12 @@ export function retryBudget(options: RetryBudgetOptions = {}, runtime: Runtime =
   };
 }
 
+/** For what plain JavaScript hands in. @throws RangeError. */
+export function assertBudget(budget: RetryBudget | undefined): void {
+  if (budget !== undefined && typeof budget?.take !== 'function')
+    throw badOption('budget', 'must be a retryBudget()', budget);
+}
+
 /** Credits the budget for what a call returned: a value at once, a stream when it has ended well. */
 export function creditSuccess<T>(value: T, budget: RetryBudget): T {
   if (isStream(value)) {
