@@ -53,6 +53,19 @@ test('the README’s configuration is the example’s, which config check accept
   expect(stdout).toBe('examples/ripstop.yaml: can be used\n');
 });
 
+test('the doctor misses nothing in it but somebody to be told, which is everybody’s own', async () => {
+  const cli = path.join(root, 'packages/gateway/bin/ripstop.js');
+  const options = ['doctor', '--config', 'examples/ripstop.yaml', '--offline', '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, ...options], {
+    cwd: root,
+    env: { ...process.env, RIPSTOP_KEY: 'a key that nobody guesses', MAIN_KEY: 'b' },
+  });
+  const { usable, configuration, checklist } = JSON.parse(stdout) as Record<string, readonly Record<string, string>[]>;
+  expect(usable).toBe(true);
+  const missing = [...(configuration ?? []), ...(checklist ?? [])].filter(({ status }) => status === 'missing');
+  expect(missing.map(({ check }) => check)).toEqual(['spike_alerts', 'health_monitoring', 'performance_alerts']);
+});
+
 test('every file that the README links to is there', async () => {
   const readme = await read('README.md');
   const links = [...readme.matchAll(/\]\((?!http)([^)#]+)\)/g)].map(([, link]) => link ?? '');
