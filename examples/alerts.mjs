@@ -28,14 +28,15 @@ function isGenuine(headers, body, secret, now = Date.now()) {
 
 /** Stands in for Slack, PagerDuty and the rest. */
 const received = [];
-const server = createServer(async (request, response) => {
+async function receive(request, response) {
   const body = Buffer.concat(await request.toArray()).toString();
   if (request.url === '/hook') {
     const genuine = isGenuine(request.headers, body, 'shared secret', runtime.clock.date().getTime());
     received.push(`webhook: ${JSON.parse(body).status}, ${genuine ? 'genuine' : 'forged'}`);
   }
   response.end('ok');
-});
+}
+const server = createServer((request, response) => void receive(request, response));
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const url = `http://127.0.0.1:${server.address().port}`;
 const env = { SLACK_URL: `${url}/slack`, PD_KEY: 'key', ALERTMANAGER_URL: url };

@@ -79,5 +79,7 @@ test('R154: the example of health registers a model, a GPU and a disk, and print
   const lines = execFileSync(process.execPath, [join(root, 'examples/health.mjs')], { cwd: root, encoding: 'utf8' });
   expect(lines).toMatch(/^200 degraded healthy (unknown|healthy) \{ healthy: false, waiting: 90 \}\n/);
   expect(lines).toContain('cache unknown → error\n');
-  expect(lines).toMatch(/degraded The check failed\nconnect ECONNREFUSED 10\.0\.0\.7:6379\n\[ 'cache error: The check failed' \]\n$/);
+  expect(lines).toMatch(
+    /degraded The check failed\nconnect ECONNREFUSED 10\.0\.0\.7:6379\n\[ 'cache error: The check failed' \]\n$/,
+  );
 });
