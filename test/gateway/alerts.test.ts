@@ -9,17 +9,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chatAnswer } from 'ripstop/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import {
-  alertmanager,
-  alertmanagerProgram,
-  httpReceiver,
-  isMissing,
-  type Message,
-  type Receiver,
-  smtpProgram,
-  smtpReceiver,
-} from './alert-receivers.js';
+import { alertmanager, httpReceiver, type Message, type Receiver, smtpReceiver } from './alert-receivers.js';
 import { cli, post, type RunningGateway, startGateway } from './harness.js';
+import { missing } from './programs.js';
+
+const noSmtp = missing('smtp');
+const noManager = missing('alertmanager');
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -133,7 +128,7 @@ describe('a gateway whose upstream refuses its credential, and takes it again', 
     await expect.poll(() => gateway.log().filter(delivered)).toHaveLength(6);
   });
 
-  test.skipIf(isMissing(smtpProgram))(`R196: sends mail (needs ${smtpProgram})`, async () => {
+  test.skipIf(noSmtp.skip)(`R196: sends mail${noSmtp.why}`, async () => {
     const upstream = await upstreamOf('refuses');
     const smtp = closedAfter(await smtpReceiver());
     const gateway = await gatewayWith(
@@ -162,7 +157,7 @@ describe('a gateway whose upstream refuses its credential, and takes it again', 
     expect(last).toMatch(/since \S+Z until \S+Z, seen once/);
   });
 
-  test.skipIf(isMissing(alertmanagerProgram))(`R196: tells Alertmanager (needs ${alertmanagerProgram})`, async () => {
+  test.skipIf(noManager.skip)(`R196: tells Alertmanager${noManager.why}`, async () => {
     const upstream = await upstreamOf('refuses');
     const hook = closedAfter(await httpReceiver());
     const manager = closedAfter(await alertmanager(hook.url));

@@ -14,19 +14,18 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readText, root } from '../repository.js';
 import { type RunningGateway, startGateway } from './harness.js';
-import { missingBinaries, type Monitoring, startMonitoring } from './prometheus-servers.js';
+import { missing, programs } from './programs.js';
+import { type Monitoring, startMonitoring } from './prometheus-servers.js';
 
 const folder = 'packages/gateway/prometheus';
 const rules = readText(`${folder}/ripstop-alerts.yml`);
-/** Debian's. Where they are missing these tests are skipped, except in CI, where they fail. */
-const skipped = missingBinaries.length > 0 && process.env['CI'] === undefined;
-const why = missingBinaries.length === 0 ? '' : ` (missing: ${missingBinaries.join(', ')})`;
+const { skip: skipped, why } = missing('prometheus', 'promtool', 'alertmanager');
 
 function promtool(
   args: readonly string[],
   input?: string,
 ): { readonly status: number | null; readonly output: string } {
-  const { status, stdout, stderr } = spawnSync('/usr/bin/promtool', args, {
+  const { status, stdout, stderr } = spawnSync(programs.promtool, args, {
     cwd: path.join(root, folder),
     encoding: 'utf8',
     ...(input === undefined ? {} : { input }),
