@@ -192,7 +192,7 @@ describe('System Resilience', () => {
 });
 
 describe('User Experience', () => {
-  test('R183: every type of error has a sentence for people', () => {
+  test('R2 R183: every type of error has a sentence for people', () => {
     for (const { sentence } of Object.values(errorTypes)) {
       expect(sentence).toMatch(/^[A-Z].{10,}$/);
       expect(sentence).not.toMatch(/undefined|null|Error\b|_/);

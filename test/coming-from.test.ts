@@ -50,7 +50,7 @@ function names(text: string, pattern: RegExp): string[] {
 }
 
 describe('the tables name', () => {
-  test('everything that cockatiel exports, and every event of its policies', () => {
+  test('I26: everything that cockatiel exports, and every event of its policies', () => {
     const theirs = told('From cockatiel');
     // Bases of the rest: classes that nobody makes by hand, type guards of the errors, and how they emit.
     const plumbing = /^(Event|EventEmitter|Policy|\w+Policy|is\w+Error)$/;
@@ -67,7 +67,7 @@ describe('the tables name', () => {
     expect(wanted.filter((name) => !theirs.has(name))).toEqual([]);
   });
 
-  test('every option, method, event and error code of opossum', () => {
+  test('I26: every option, method, event and error code of opossum', () => {
     const source = readText('node_modules/opossum/lib/circuit.js');
     const theirs = told('From opossum');
     const options = names(source, /options\.(\w+)/g).filter((name) => name !== 'coalesceCache');
@@ -79,7 +79,7 @@ describe('the tables name', () => {
     expect(wanted.filter((name) => !theirs.has(name))).toEqual([]);
   });
 
-  test('every option and export of p-retry', () => {
+  test('I26: every option and export of p-retry', () => {
     const types = readText('node_modules/p-retry/index.d.ts');
     const theirs = told('From p-retry');
     const options = names(types, /^\treadonly (\w+)\?:/gm);

@@ -13,11 +13,11 @@ async function printed(example: string): Promise<string> {
   return stdout;
 }
 
-test('one call: a service that is overloaded once answers all the same', async () => {
+test('R4: one call: a service that is overloaded once answers all the same', async () => {
   expect(await printed('one-call.mjs')).toBe('Paris.\nasked 2 times\n');
 });
 
-test('fallback: the second model stands in for the first', async () => {
+test('R6: fallback: the second model stands in for the first', async () => {
   expect(await printed('fallback.mjs')).toContain(
     "{ generated_text: 'Paris.', model_used: 'small', was_fallback: true }",
   );

@@ -5,7 +5,7 @@ import { crashEngine } from './engine-crashes.js';
 const rounds = 3;
 
 await describeRuntimes((runtime) => {
-  test('kill -9, SIGSTOP and a memory bomb cost the request in flight, and nothing else', async () => {
+  test('R1: kill -9, SIGSTOP and a memory bomb cost the request in flight, and nothing else', async () => {
     const { kills, slowestMs, idleMs } = await crashEngine(runtime, rounds);
     expect(kills).toBe(3 * rounds);
     // A machine that holds up even an idle server is not our doing.

@@ -21,7 +21,7 @@ const steps = [...page.matchAll(/```sh\n([\s\S]*?)```(?:\n+```text\n([\s\S]*?)``
   ([, command = '', output = '']) => ({ command, output }),
 );
 
-test('R143 R156: its three steps lead from an alert to the cause', async () => {
+test('R3 R143 R156: its three steps lead from an alert to the cause', async () => {
   const main = await scriptedUpstream([busy]);
   const spare = await scriptedUpstream([good]);
   const folder = await mkdtemp(path.join(tmpdir(), 'ripstop-on-call-'));

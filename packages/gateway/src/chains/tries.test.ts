@@ -163,7 +163,7 @@ test('GW4: a try that took more than half of the time is not repeated at the sam
   }
 });
 
-test('GW11: five failures in a row open it for 2 s, then for longer, up to 10 s, and never to the tick', async () => {
+test('R5 GW11: five failures in a row open it for 2 s, then for longer, up to 10 s, and never to the tick', async () => {
   const { ask, asked, runtime } = house(
     { a: down, b: () => 'done' },
     { default: { chain: ['a', 'b'], retry: { attempts: 1 } } },

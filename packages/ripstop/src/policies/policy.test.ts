@@ -168,7 +168,7 @@ describe('wrap', () => {
     expect([wrapped.name, wrapped.length]).toEqual(['complete', 2]);
   });
 
-  test('R49 R57: a function that is not async becomes async, and is called once a call', async () => {
+  test('R49 R57 D30: a function that is not async becomes async, and is called once a call', async () => {
     let calls = 0;
     const wrapped = policies['pipeline'].wrap((add: number) => (calls += add));
     expect(await wrapped(2)).toBe(2);
