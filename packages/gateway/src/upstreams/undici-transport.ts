@@ -1,7 +1,6 @@
 import type { HttpAnswer, HttpRequest, HttpTransport } from 'ripstop/models';
-import { Agent, buildConnector, request } from 'undici';
-import { abortNews } from './abort-news.js';
-import { BodyChunks } from './body-chunks.js';
+import { Agent, buildConnector } from 'undici';
+import { DispatchedAnswer } from './dispatched-answer.js';
 
 /**
  * Idle connections are given up before a server's usual 5 seconds are over: a request that is sent while the other
@@ -57,15 +56,21 @@ export function undiciTransport(): UndiciTransport {
     };
   }
 
-  async function send(asked: HttpRequest): Promise<HttpAnswer> {
-    const { method, url, headers, body, connectMs = 10_000 } = asked;
-    const signal = abortNews(asked);
-    const ask = () => request(url, { method, headers, body, signal, dispatcher: agentFor(connectMs) });
-    const answer = await ask().catch((error: unknown) => {
-      if (error instanceof Error && lost.has(error) && !signal.aborted) return ask();
-      throw error;
-    });
-    return { status: answer.statusCode, headers: flat(answer.headers), body: new BodyChunks(answer.body) };
+  function dispatched(request: HttpRequest): DispatchedAnswer {
+    const { method, url, headers, body = null, connectMs = 10_000 } = request;
+    const { origin, pathname, search } = new URL(url);
+    const answer = new DispatchedAnswer(request);
+    agentFor(connectMs).dispatch({ origin, path: pathname + search, method, headers, body }, answer);
+    return answer;
+  }
+
+  async function send(request: HttpRequest): Promise<HttpAnswer> {
+    try {
+      return await dispatched(request).answer;
+    } catch (error) {
+      if (!(error instanceof Error && lost.has(error))) throw error;
+      return dispatched(request).answer;
+    }
   }
 
   return {
@@ -74,12 +79,4 @@ export function undiciTransport(): UndiciTransport {
       await Promise.all([...agents.values()].map((agent) => agent.close()));
     },
   };
-}
-
-function flat(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) result[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return result;
 }

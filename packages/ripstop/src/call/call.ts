@@ -56,13 +56,18 @@ export interface ContextOptions {
 /** What is told of an abort. */
 export type AbortListener = (reason: unknown) => void;
 
+/** Who is told: a function, or the node below, which is aborted too. */
+type Listener = AbortListener | CallScope;
+
 /** What a node keeps once somebody wants news of an abort, or has aborted it. */
 interface News {
-  readonly listeners: AbortListener[];
-  controller?: AbortController;
-  /** Registered above. */
-  link?: AbortListener | undefined;
-  abortion?: { readonly reason: unknown };
+  /** Nearly always the only one, who needs no list. */
+  first: Listener | undefined;
+  others: Listener[] | undefined;
+  controller: AbortController | undefined;
+  /** Is this node among the listeners of the one above? */
+  linked: boolean;
+  abortion: { readonly reason: unknown } | undefined;
 }
 
 /**
@@ -171,10 +176,11 @@ export class CallScope implements CallContext {
   }
 
   /** `onAbort` for those who listen to the end. */
-  listen(listener: AbortListener): void {
-    if (this.aborted) return listener(this.reason);
+  listen(listener: Listener): void {
+    if (this.aborted) return tell(listener, this.reason);
     const news = this.subscribed();
-    news.listeners.push(listener);
+    if (news.first === undefined) news.first = listener;
+    else (news.others ??= []).push(listener);
     this.linkUp(news);
   }
 
@@ -187,7 +193,11 @@ export class CallScope implements CallContext {
     this.release();
     news.controller?.abort(told);
     this.abandon(told);
-    for (const listener of news.listeners.splice(0)) this.tell(listener, told);
+    const { first, others = [] } = news;
+    news.first = undefined;
+    news.others = undefined;
+    if (first !== undefined) this.tellSafely(first, told);
+    for (const listener of others) this.tellSafely(listener, told);
   }
 
   /** Has the call settled, or the stream that it returned ended? */
@@ -206,19 +216,23 @@ export class CallScope implements CallContext {
     return this.parent?.abortable === true;
   }
 
-  protected subscribe(link: AbortListener): void {
-    if (this.parent?.abortable) this.parent.listen(link);
+  protected subscribe(): void {
+    if (this.parent?.abortable) this.parent.listen(this);
   }
 
-  protected unsubscribe(link: AbortListener): void {
-    this.parent?.unlisten(link);
+  protected unsubscribe(): void {
+    this.parent?.unlisten(this);
   }
 
-  private unlisten(listener: AbortListener): void {
+  private unlisten(listener: Listener): void {
     const { news } = this;
     if (news === undefined) return;
-    const index = news.listeners.indexOf(listener);
-    if (index >= 0) news.listeners.splice(index, 1);
+    if (news.first === listener) {
+      news.first = news.others?.shift();
+    } else {
+      const index = news.others?.indexOf(listener) ?? -1;
+      if (index >= 0) news.others?.splice(index, 1);
+    }
     if (!this.attentive) this.unlink();
   }
 
@@ -227,33 +241,43 @@ export class CallScope implements CallContext {
 
   /** Does anybody here wait for news from above? */
   protected get attentive(): boolean {
-    return this.news !== undefined && (this.news.listeners.length > 0 || this.news.controller !== undefined);
+    return this.news !== undefined && (this.news.first !== undefined || this.news.controller !== undefined);
   }
 
   protected subscribed(): News {
-    this.news ??= { listeners: [] };
+    this.news ??= {
+      first: undefined,
+      others: undefined,
+      controller: undefined,
+      linked: false,
+      abortion: undefined,
+    };
     return this.news;
   }
 
   protected linkUp(news: News): void {
-    if (news.link !== undefined || !this.informed) return;
-    news.link = (reason) => this.abort(reason);
-    this.subscribe(news.link);
+    if (news.linked || !this.informed) return;
+    news.linked = true;
+    this.subscribe();
   }
 
   private unlink(): void {
-    const link = this.news?.link;
-    if (link === undefined || this.news === undefined) return;
-    this.news.link = undefined;
-    this.unsubscribe(link);
+    if (this.news?.linked !== true) return;
+    this.news.linked = false;
+    this.unsubscribe();
   }
 
   /** A listener that throws must not keep the news from the others (G5). */
-  private tell(listener: AbortListener, reason: unknown): void {
+  private tellSafely(listener: Listener, reason: unknown): void {
     try {
-      listener(reason);
+      tell(listener, reason);
     } catch (error) {
       this.emit({ type: 'listener.failed', error });
     }
   }
+}
+
+function tell(listener: Listener, reason: unknown): void {
+  if (typeof listener === 'function') listener(reason);
+  else listener.abort(reason);
 }

@@ -1,6 +1,6 @@
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { Attempt } from './attempt.js';
-import { type AbortListener, type Call, CallScope, type ContextOptions } from './call.js';
+import { type Call, CallScope, type ContextOptions } from './call.js';
 import { listen, stopListening } from './caller-signal.js';
 import { expire } from './completed-first.js';
 import { newCorrelationId } from './correlation-id.js';
@@ -121,18 +121,18 @@ export class RootScope extends CallScope {
     return this.options.signal !== undefined || super.informed;
   }
 
-  protected override subscribe(link: AbortListener): void {
+  protected override subscribe(): void {
     // Whoever asks for the signal after the end gets one that stays quiet, and leaves nothing behind (G6).
     if (this.over) return;
-    super.subscribe(link);
+    super.subscribe();
     const { signal } = this.options;
     if (signal === undefined) return;
     this.more.leaving = () => this.abort(signal.reason);
     listen(signal, this.more.leaving);
   }
 
-  protected override unsubscribe(link: AbortListener): void {
-    super.unsubscribe(link);
+  protected override unsubscribe(): void {
+    super.unsubscribe();
     const leaving = this.extras?.leaving;
     if (this.options.signal !== undefined && leaving !== undefined) stopListening(this.options.signal, leaving);
   }
