@@ -27,7 +27,10 @@ export async function run() {
       config,
       `server: { port: 0 }\nupstreams: { main: { url: "${upstream.url}/v1", model: bench } }\nmodels: { default: [main] }\n`,
     );
-    const bare = await start(children, here('./parts/pass-through.mjs'), [`${upstream.url}/v1`], /^(\d+)$/);
+    const passThrough = (...way) =>
+      start(children, here('./parts/pass-through.mjs'), [`${upstream.url}/v1`, ...way], /^(\d+)$/);
+    const bare = await passThrough();
+    const parsing = await passThrough('parse');
     const gateway = await start(
       children,
       here('../packages/gateway/bin/ripstop.js'),
@@ -39,6 +42,7 @@ export async function run() {
       rows: await compare({
         direct: { base: upstream.url },
         'bare pass-through': { base: bare.url },
+        'bare, JSON parsed': { base: parsing.url, only: 'JSON' },
         ripstop: { base: gateway.url },
         ...(await portkey(children, `${upstream.url}/v1`)),
       }),
@@ -55,16 +59,17 @@ export async function run() {
 
 async function compare(targets) {
   const pools = Object.fromEntries(
-    Object.entries(targets).map(([name, { base, headers = {} }]) => {
-      return [name, { pool: new Pool(base, { connections, pipelining: 1 }), headers }];
+    Object.entries(targets).map(([name, { base, headers = {}, only }]) => {
+      return [name, { pool: new Pool(base, { connections, pipelining: 1 }), headers, only }];
     }),
   );
   const samples = Object.fromEntries(
-    Object.keys(targets).map((name) => [name, { json: [], streams: [], first: [], errors: 0 }]),
+    Object.keys(targets).map((name) => [name, { json: [], single: [], streams: [], first: [], errors: 0 }]),
   );
   const streaming = new Set();
   for (const [name, target] of Object.entries(pools)) {
     await load(target, 1, { stream: false });
+    if (target.only === 'JSON') continue;
     const { statusCode, body } = await send(target, { stream: true });
     await body.dump();
     if (statusCode === 200) streaming.add(name);
@@ -73,6 +78,7 @@ async function compare(targets) {
     for (const [name, pool] of Object.entries(pools)) {
       const json = await load(pool, secondsPerRound, { stream: false });
       samples[name].json.push(json.perSecond);
+      samples[name].single.push(await oneAtATime(pool));
       samples[name].errors += json.errors;
       if (!streaming.has(name)) continue;
       const streams = await load(pool, secondsPerRound, { stream: true });
@@ -83,10 +89,13 @@ async function compare(targets) {
   }
   await Promise.all(Object.values(pools).map(({ pool }) => pool.close()));
   const base = samples['bare pass-through'];
+  const parsing = samples['bare, JSON parsed'];
   return Object.entries(samples).map(([name, sample]) => ({
     name,
     'JSON answers/s': Math.round(median(sample.json)),
     'of bare': ratio(median(sample.json), median(base.json)),
+    'of bare that parses': ratio(median(sample.json), median(parsing.json)),
+    'JSON ms (1 at a time)': Math.round(median(sample.single) * 1_000) / 1_000,
     ...(samples.portkey && { '× Portkey': ratio(median(sample.json), median(samples.portkey.json)) }),
     ...streamCells(sample, base),
     errors: sample.errors,
@@ -141,6 +150,18 @@ async function load(pool, seconds, options) {
   };
   await Promise.all(Array.from({ length: connections }, caller));
   return { perSecond: answers / seconds, errors };
+}
+
+/** Milliseconds from the request to the end of its answer. */
+async function oneAtATime(pool) {
+  const times = [];
+  for (let index = 0; index < 200; index += 1) {
+    const started = performance.now();
+    const { body } = await send(pool, { stream: false });
+    await body.dump();
+    times.push(performance.now() - started);
+  }
+  return median(times);
 }
 
 async function firstByte(pool) {

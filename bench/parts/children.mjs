@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline';
 
 /**
  * Starts `node script ...args`, which joins `children`, and waits for the line in which it says its port: the first
- * group of `portIn`.
+ * group of `portIn`. `flags` are node's own.
  */
-export async function start(children, script, args, portIn) {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function start(children, script, args, portIn, flags = []) {
+  const child = spawn(process.execPath, [...flags, script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   for await (const line of createInterface({ input: child.stdout })) {
     const port = portIn.exec(line)?.[1];

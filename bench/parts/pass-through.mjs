@@ -1,9 +1,13 @@
-/** The least that a gateway can do: node:http in, undici out, bytes as they come. Prints its port. */
+/**
+ * The least that a gateway can do: node:http in, undici out. Bytes as they come, or, with `parse` behind the upstream's
+ * address, as JSON that is read and written anew both ways. Prints its port.
+ */
 import { createServer } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Agent, request } from 'undici';
 
-const upstream = process.argv[2];
+const [, , upstream, way] = process.argv;
 const dispatcher = new Agent({ pipelining: 1 });
 
 async function answerOne(incoming, outgoing) {
@@ -11,11 +15,12 @@ async function answerOne(incoming, outgoing) {
     const answer = await request(`${upstream}/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: incoming,
+      body: way === 'parse' ? JSON.stringify(await json(incoming)) : incoming,
       dispatcher,
     });
     outgoing.writeHead(answer.statusCode, { 'content-type': answer.headers['content-type'] });
-    await pipeline(answer.body, outgoing);
+    if (way === 'parse') outgoing.end(JSON.stringify(await answer.body.json()));
+    else await pipeline(answer.body, outgoing);
   } catch (error) {
     outgoing.destroy(error);
   }
