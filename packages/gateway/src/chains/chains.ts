@@ -44,8 +44,12 @@ export interface Chains {
   images(name: string | undefined): Chain;
   all(): readonly Chain[];
   upstreams(): readonly UpstreamState[];
+  /** One of them, where there is one of that name. */
+  upstream(name: string): UpstreamState | undefined;
   /** How each name stands, as callers would find it; those of images as `images/<name>`. */
   standings(): ReadonlyMap<string, ChainStanding>;
+  /** One of them, where there is one of that name. */
+  standing(name: string): ChainStanding | undefined;
   /** Says that an upstream seems to be back: it is tried before its cooldown is over. */
   endCooldowns(upstream: string): void;
   /**
@@ -76,6 +80,11 @@ export function createChains({ config, upstreams, level = () => 'full' }: ChainP
   for (const [name, model] of Object.entries(config.images)) {
     images.set(name, createChain(name, asModel(model), shared));
   }
+  const places = new Map<string, () => readonly StandingPlace[]>();
+  for (const [name, model] of Object.entries(config.models)) places.set(name, () => placesOf(model, shared));
+  for (const [name, model] of Object.entries(config.images)) {
+    places.set(`images/${name}`, () => placesOf(model, shared, 'images'));
+  }
 
   return {
     get: (name) => named(chains, name),
@@ -87,12 +96,14 @@ export function createChains({ config, upstreams, level = () => 'full' }: ChainP
     },
     all: () => [...chains.values()],
     upstreams: () => [...upstreams.values()].map((upstream) => stateOf(upstream, breakers)),
-    standings() {
-      const chats = Object.entries(config.models).map(([name, model]) => [name, placesOf(model, shared)] as const);
-      const painters = Object.entries(config.images).map(([name, model]) => {
-        return [`images/${name}`, placesOf(model, shared, 'images')] as const;
-      });
-      return new Map([...chats, ...painters].map(([name, places]) => [name, standingOf(places, breakers)]));
+    upstream(name) {
+      const upstream = upstreams.get(name);
+      return upstream && stateOf(upstream, breakers);
+    },
+    standings: () => new Map([...places].map(([name, behind]) => [name, standingOf(behind(), breakers)])),
+    standing(name) {
+      const behind = places.get(name);
+      return behind && standingOf(behind(), breakers);
     },
     endCooldowns: (upstream) => breakers.endCooldowns(upstream),
     async tryOneToken(name, signal) {
@@ -215,9 +226,10 @@ function modelsOf(members: readonly Place[], config: ModelConfig, shared: Shared
       behind.some((other) => isUsable(other.upstream, [other.breaker]) && limits.hasRoom(other.upstream.name));
     const limit = limits.at(upstream.name, elsewhere);
     const { attempts } = config.retry;
-    const policy = tries.at({ name: upstream.name, endpoint, limit, breaker, attempts, behind: behind.length });
-    if (index === 0) chain.addPrimaryModel(model, upstream.name, { policy, breaker, prefill });
-    else chain.addFallbackModel(model, upstream.name, index, { policy, breaker, prefill });
+    const ways = tries.at({ name: upstream.name, endpoint, limit, breaker, attempts, behind: behind.length });
+    const own = { ...ways, breaker, prefill };
+    if (index === 0) chain.addPrimaryModel(model, upstream.name, own);
+    else chain.addFallbackModel(model, upstream.name, index, own);
   });
   return { chain, hedging };
 }

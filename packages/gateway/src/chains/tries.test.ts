@@ -209,6 +209,8 @@ test('GW11: after silence the trial is a copy that nobody waits for, and the fir
     const startedAt = runtime.clock.now();
     return [await ask(), Math.floor((runtime.clock.now() - startedAt) / 1_000)];
   };
+  const copies: (string | undefined)[] = [];
+  runtime.events.on((event) => void (event.type === 'attempt.finished' && copies.push(event.errorType)));
   for (let call = 0; call < 5; call += 1) expect(await timed()).toEqual(['b', 10]);
   expect(chains.upstreams()[0]?.details['breaker']).toBe('open');
   await runtime.clock.advance(2_000);
@@ -219,6 +221,7 @@ test('GW11: after silence the trial is a copy that nobody waits for, and the fir
   expect(await timed()).toEqual(['b', 0]);
   expect(asked['a']).toHaveLength(7);
   expect(await timed()).toEqual(['a', 0]);
+  expect(copies).toEqual(['inference_timeout', undefined]);
   expect(chains.upstreams()[0]?.details['breaker']).toBe('closed');
 });
 
@@ -304,6 +307,24 @@ test('GW12: when all are open one request tries, and the others wait for what co
   expect(others.every((at) => at >= first + 500)).toBe(true);
   expect(others).toHaveLength(2);
   expect(breaker()).toBe('closed');
+});
+
+test('GW21: whatever an upstream is asked is an attempt that is told, a trial of one that is out included', async () => {
+  const acts: (() => ModelError | string)[] = [down, down, () => 'back'];
+  const { ask, asked, runtime } = house(
+    { a: () => acts.shift()?.() ?? 'well' },
+    { default: { chain: ['a'], retry: { attempts: 1 }, breaker: { consecutive: 1, cooldown: '1m' } } },
+  );
+  const context = recordingContext({}, runtime);
+  await ask({ context });
+  await ask({ context });
+  await runtime.clock.advance(1_000);
+  expect([await ask({ context }), await ask({ context })]).toEqual(['back', 'well']);
+  expect(asked['a']).toHaveLength(4);
+  const told = context.events.flatMap((event) =>
+    event.type === 'attempt.finished' ? [event.errorType ?? 'none'] : [],
+  );
+  expect(told).toEqual(['upstream_unavailable', 'upstream_unavailable', 'none', 'none']);
 });
 
 test('GW12: while that fails, one request a second reaches the target, whoever else comes one after the other', async () => {

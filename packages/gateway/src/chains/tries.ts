@@ -31,6 +31,14 @@ interface Request {
   readonly failures: Map<string, string>;
 }
 
+/** How an upstream is asked. */
+interface Ways {
+  /** By its breaker's leave, again where that may help. */
+  readonly policy: Policy;
+  /** Once, although its breaker is open, since nobody else is left. */
+  readonly forced: Policy;
+}
+
 /** Which try at an upstream has failed, from 1, and how many there may be. */
 interface Counted {
   readonly attempt: number;
@@ -61,7 +69,7 @@ export class Tries {
    * One upstream's part of a request: tries with full jitter over 250 ms, doubled, at most 5 s (GW2), each judged by the
    * breaker. The limits on one try are the model client's own.
    */
-  at(target: Target): Policy {
+  at(target: Target): Ways {
     const { attempts, limit, breaker } = target;
     const when = (error: unknown, { attempt }: CallContext): boolean => this.mayRepeat(error, { attempt, attempts });
     const budget = this.breakers.budget(target.name);
@@ -71,14 +79,15 @@ export class Tries {
     );
     const tried = pipeline(again, limit, breaker);
     const aside = pipeline(limit, breaker);
-    return policy(
+    const tries = policy(
       'tries',
       (next, scope) => {
         const request = this.requestOf(scope);
         if (request.tries >= triesPerRequest) throw notAsked('tries_spent');
         if (target.behind > 0 && this.breakers.isBenched(target)) throw notAsked('key_refused');
         if (target.behind > 0 && this.breakers.isSilent(target) && breaker.state === 'half_open') {
-          tryAside(aside, next, () => this.breakers.heard(target, 'answer'));
+          const work = (context: CallContext) => this.told(target, () => next(context), context);
+          tryAside(aside, work, () => this.breakers.heard(target, 'answer'));
           throw notAsked('silent');
         }
         const work = (attempt: CallContext) => this.once(request, target, () => next(attempt), scope);
@@ -86,11 +95,18 @@ export class Tries {
       },
       this.runtime,
     );
+    return { policy: tries, forced: this.forced(target) };
   }
 
   /** What is tried in this context belongs to the same request as what is tried in that one. */
   join(context: CallContext, other: CallContext): void {
     this.requests.set(context, this.requestOf(other));
+  }
+
+  private forced(target: Target): Policy {
+    const work: Parameters<typeof policy>[1] = (next, scope) =>
+      target.limit.run((attempt) => this.once(this.requestOf(scope), target, () => next(attempt), scope), scope);
+    return policy('forced', work, this.runtime);
   }
 
   private async once<T>(request: Request, target: Target, next: () => Promise<T>, scope: CallContext): Promise<T> {
@@ -99,21 +115,32 @@ export class Tries {
     request.tries += 1;
     request.triesAt.set(target.name, (request.triesAt.get(target.name) ?? 0) + 1);
     try {
-      const answer = await next();
+      const answer = await this.told(target, next, scope);
       this.breakers.heard(target, 'answer');
-      scope.emit({ type: 'attempt.finished', model: target.name, ms: clock.now() - startedAt });
       return answer;
     } catch (error) {
-      const ms = clock.now() - startedAt;
-      const errorType = ModelError.isInstance(error) ? error.errorType : 'internal_error';
-      scope.emit({ type: 'attempt.finished', model: target.name, ms, errorType });
       if (typeof error === 'object' && error !== null) {
         const totalMs = scope.deadline - request.startedAt;
-        this.failed.set(error, { request, target, ms, totalMs });
+        this.failed.set(error, { request, target, ms: clock.now() - startedAt, totalMs });
         if (this.isKnown(error, request, target)) this.breakers.acquit(error);
         if (isSilence(error)) this.breakers.heard(target, 'silence');
         if (isRefusal(error)) this.breakers.bench(target);
       }
+      throw error;
+    }
+  }
+
+  /** Whoever counts what an upstream is asked hears of every try, whatever it was for. */
+  private async told<T>({ name: model }: Target, next: () => Promise<T>, scope: CallContext): Promise<T> {
+    const { clock } = this.runtime;
+    const startedAt = clock.now();
+    try {
+      const answer = await next();
+      scope.emit({ type: 'attempt.finished', model, ms: clock.now() - startedAt });
+      return answer;
+    } catch (error) {
+      const errorType = ModelError.isInstance(error) ? error.errorType : 'internal_error';
+      scope.emit({ type: 'attempt.finished', model, ms: clock.now() - startedAt, errorType });
       throw error;
     }
   }

@@ -62,6 +62,8 @@ export interface ChainModelOptions {
   readonly policy?: Policy | undefined;
   /** The breaker inside that policy, for its state, and to be closed by a trial that went well. Default: not known. */
   readonly breaker?: CircuitBreaker | undefined;
+  /** What the one call goes through that is made although the breaker is open, as nobody else is left. Default: nothing. */
+  readonly forced?: Policy | undefined;
   /** How it is asked to go on from a text, as `assistantPrefill` does. Default: it cannot; it starts anew. */
   readonly prefill?: Prefill | undefined;
 }
@@ -147,14 +149,14 @@ export function modelFallbackChain(
     model: TextModel,
     name: string,
     place: Pick<Member, 'isFallback' | 'priority'>,
-    { policy: own, breaker: inside, prefill }: ChainModelOptions,
+    { policy: own, breaker: inside, forced, prefill }: ChainModelOptions,
   ): Member {
     if (typeof name !== 'string' || name === '') throw badOption('name', 'must be a name', name);
     if (typeof model?.generate !== 'function') throw badOption('model', 'must have a generate function', typeof model);
     const given = own ?? policyFor?.(name);
-    if (given !== undefined) return { name, model, ...place, prefill, policy: given, breaker: inside };
+    if (given !== undefined) return { name, model, ...place, prefill, policy: given, breaker: inside, forced };
     const made = circuitBreaker({ ...breaker, name }, runtime);
-    return { name, model, ...place, prefill, policy: made, breaker: made };
+    return { name, model, ...place, prefill, policy: made, breaker: made, forced };
   }
 
   function ask<T>(work: Work<T>, scope: CallContext): Promise<Answer<T>> {

@@ -20,6 +20,8 @@ export interface Member {
   readonly policy: Policy;
   /** The one inside the policy, where it is known: a good forced trial closes it. */
   readonly breaker: CircuitBreaker | undefined;
+  /** What a forced trial goes through. */
+  readonly forced: Policy | undefined;
   /** How it is asked to go on from a text, where it can. */
   readonly prefill: Prefill | undefined;
 }

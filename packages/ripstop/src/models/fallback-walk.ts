@@ -44,7 +44,8 @@ export async function walk<T>(
       const late = await afterTrial(trial, story, () => story.call(leastBad, work));
       if (late !== undefined) return late;
     } else if (clock.now() >= (rests.get(place) ?? 0)) {
-      const late = await forcedTrial(leastBad, clock, () => story.call(leastBad, work, { under: directly }));
+      const { forced = directly } = leastBad;
+      const late = await forcedTrial(leastBad, clock, () => story.call(leastBad, work, { under: forced }));
       if (late !== undefined) return late;
     }
   }
