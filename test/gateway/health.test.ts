@@ -1,10 +1,9 @@
 /** `/health`, the probes and `/status` of a gateway in a process of its own. */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { chatAnswer, chatFrames, scriptedUpstream, type ScriptedUpstream, type UpstreamAnswer } from 'ripstop/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJson } from '../repository.js';
 import { post, type RunningGateway, startGateway } from './harness.js';
+import { freePort } from './programs.js';
 
 type Json = Record<string, unknown>;
 
@@ -210,15 +209,6 @@ describe('the probes', () => {
     expect([started.status, ready.status]).toEqual([200, 200]);
   });
 });
-
-/** One that nobody listens at, for the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe('/status', () => {
   let played: Scene;

@@ -31,7 +31,7 @@ export interface Program {
   readonly port: number;
   /** Its own; gone when it is closed. */
   readonly folder: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface ProgramStart {
@@ -93,7 +93,8 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-async function freePort(): Promise<number> {
+/** One that nobody listens at, for the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,5 +1,6 @@
 /** A real Prometheus and a real Alertmanager behind it, in front of whatever is scraped. */
 import path from 'node:path';
+import { expect } from 'vitest';
 import { alertmanager, httpReceiver, type Message } from './alert-receivers.js';
 import { saysReady, startProgram } from './programs.js';
 
@@ -24,6 +25,10 @@ export interface Monitoring {
   readonly messages: readonly Message[];
   readonly notices: readonly Notice[];
   query(expression: string): Promise<readonly Sample[]>;
+  /** By one label, what is not 0. */
+  counts(expression: string, label: string): Promise<Record<string, number>>;
+  /** A scrape that came too late leaves nothing to ask for until the next one. */
+  agrees(expression: string, label: string, expected: Record<string, number>): Promise<void>;
   exemplars(expression: string): Promise<readonly Readonly<Record<string, string>>[]>;
   close(): Promise<void>;
 }
@@ -62,6 +67,16 @@ scrape_configs:
     isReady: saysReady,
   });
   const url = `http://127.0.0.1:${port}`;
+  const query = async (expression: string): Promise<readonly Sample[]> => {
+    const { result } = (await ask(`${url}/api/v1/query`, expression)) as {
+      result: { metric: Sample['metric']; value: [number, string] }[];
+    };
+    return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
+  };
+  const counts = async (expression: string, label: string): Promise<Record<string, number>> => {
+    const samples = await query(`sum by (${label}) (${expression}) > 0`);
+    return Object.fromEntries(samples.map(({ metric, value }) => [metric[label] ?? '', value]));
+  };
 
   return {
     url,
@@ -70,12 +85,10 @@ scrape_configs:
     get notices() {
       return sink.messages.flatMap(({ body }) => (body as { alerts?: Notice[] }).alerts ?? []);
     },
-    async query(expression) {
-      const { result } = (await ask(`${url}/api/v1/query`, expression)) as {
-        result: { metric: Sample['metric']; value: [number, string] }[];
-      };
-      return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
-    },
+    query,
+    counts,
+    agrees: (expression, label, expected) =>
+      expect.poll(() => counts(expression, label), { timeout: 15_000, interval: 200 }).toEqual(expected),
     async exemplars(expression) {
       const series = (await ask(`${url}/api/v1/query_exemplars`, expression)) as {
         exemplars: { labels: Readonly<Record<string, string>> }[];

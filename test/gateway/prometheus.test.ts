@@ -175,16 +175,6 @@ alerts: [{ webhook: "http://127.0.0.1:1/" }]
     await Promise.all([main, spare, locked].map((upstream) => upstream?.close()));
   });
 
-  /** By one label, what is not 0. */
-  async function counts(expression: string, label: string): Promise<Record<string, number>> {
-    const samples = await monitoring.query(`sum by (${label}) (${expression}) > 0`);
-    return Object.fromEntries(samples.map(({ metric, value }) => [metric[label] ?? '', value]));
-  }
-
-  /** A scrape that came too late leaves nothing to ask for until the next one. */
-  const agrees = (expression: string, label: string, expected: Record<string, number>): Promise<void> =>
-    expect.poll(() => counts(expression, label), { timeout: 15_000, interval: 200 }).toEqual(expected);
-
   const page = (accept?: string, key = 'operators-key'): Promise<Response> =>
     fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${key}`, ...(accept && { accept }) } });
 
@@ -196,40 +186,40 @@ alerts: [{ webhook: "http://127.0.0.1:1/" }]
       .poll(async () => (await monitoring.query(`sum(${posts})`))[0]?.value, { timeout: 15_000, interval: 200 })
       .toBe(total);
 
-    await agrees(posts, 'status', Object.fromEntries(caller.statuses));
-    await agrees(posts, 'error_type', {
+    await monitoring.agrees(posts, 'status', Object.fromEntries(caller.statuses));
+    await monitoring.agrees(posts, 'error_type', {
       none: wanted.fine + wanted.stream + wanted.other + wanted.cut,
       invalid_input: wanted.bad + wanted.nowhere,
       model_not_found: wanted.stranger,
       authentication_failed: wanted.keyless,
     });
-    await agrees(posts, 'route', {
+    await monitoring.agrees(posts, 'route', {
       '/v1/chat/completions': total - wanted.nowhere,
       other: wanted.nowhere,
     });
-    await agrees('ripstop_request_duration_seconds_count{route=~"/v1/.*|other"}', 'job', {
+    await monitoring.agrees('ripstop_request_duration_seconds_count{route=~"/v1/.*|other"}', 'job', {
       ripstop: total,
     });
 
-    await agrees('ripstop_attempts_total', 'model', {
+    await monitoring.agrees('ripstop_attempts_total', 'model', {
       main: asked(main),
       spare: asked(spare),
     });
-    await agrees('ripstop_attempts_total{model="main"}', 'error_type', {
+    await monitoring.agrees('ripstop_attempts_total{model="main"}', 'error_type', {
       none: wanted.fine + wanted.stream + wanted.cut,
       model_not_found: wanted.other,
       invalid_input: wanted.bad,
     });
     const bySpare = wanted.other + wanted.cut;
-    await agrees('ripstop_answers_total', 'model', {
+    await monitoring.agrees('ripstop_answers_total', 'model', {
       main: wanted.fine + wanted.stream,
       spare: bySpare,
     });
-    await agrees('ripstop_fallbacks_total', 'model', { spare: bySpare });
-    await agrees('ripstop_resumes_total', 'model', { spare: wanted.cut });
-    await agrees('ripstop_time_to_first_content_seconds_count', 'model', { main: wanted.stream });
-    await agrees('ripstop_tokens_total', 'direction', caller.tokens);
-    await agrees('1 + ripstop_in_flight', 'name', { gateway: 1 });
+    await monitoring.agrees('ripstop_fallbacks_total', 'model', { spare: bySpare });
+    await monitoring.agrees('ripstop_resumes_total', 'model', { spare: wanted.cut });
+    await monitoring.agrees('ripstop_time_to_first_content_seconds_count', 'model', { main: wanted.stream });
+    await monitoring.agrees('ripstop_tokens_total', 'direction', caller.tokens);
+    await monitoring.agrees('1 + ripstop_in_flight', 'name', { gateway: 1 });
   }, 60_000);
 
   test('GW21: the classic text passes promtool, OpenMetrics carries correlation ids, and neither a name that a caller sent', async () => {
@@ -298,8 +288,6 @@ alerts: [{ webhook: "http://127.0.0.1:1/" }]
     }
     const { 502: refusals = 0, 503: rejections = 0 } = Object.fromEntries(caller.statuses) as Record<number, number>;
     expect(refusals + rejections).toBeGreaterThan(5);
-    await expect
-      .poll(() => counts('ripstop_requests_total{method="POST"}', 'status'), { timeout: 10_000, interval: 200 })
-      .toEqual(Object.fromEntries(caller.statuses));
+    await monitoring.agrees('ripstop_requests_total{method="POST"}', 'status', Object.fromEntries(caller.statuses));
   }, 90_000);
 });
