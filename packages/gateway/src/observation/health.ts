@@ -39,10 +39,17 @@ export function observeHealth(observed: Observed): GatewayHealth {
   const checker = healthChecker({}, runtime);
   registerChecks(checker, observed);
   checker.start();
+  let isTurning = false;
+  const look = (): void => {
+    isTurning = false;
+    void checker.runAllChecks();
+  };
   const off = runtime.events.on(
-    (event) => {
-      // Whoever tells of a turn may not have made it yet.
-      if (turns.has(event.type)) queueMicrotask(() => void checker.runAllChecks());
+    ({ type }) => {
+      // Whoever tells of a turn may not have made it yet; turns that come together are looked at together.
+      if (!turns.has(type) || isTurning) return;
+      isTurning = true;
+      queueMicrotask(look);
     },
     { name: 'health' },
   );
@@ -72,7 +79,7 @@ function registerChecks(checker: HealthChecker, { chains, config, runtime }: Obs
   // What is known without asking is told as it is; that it holds for some time has been seen to by its breaker.
   const known: HealthCheckOptions = { intervalMs, timeoutMs, ttlMs: 0, failures: 1, tags: [] };
   for (const { name } of chains.upstreams()) {
-    checker.registerCheck(name, () => told(chains.upstreams().find((state) => state.name === name)), known);
+    checker.registerCheck(name, () => told(chains.upstream(name)), known);
   }
   for (const name of chains.standings().keys()) {
     const check = (): object => standing(chains, name);
@@ -98,7 +105,7 @@ function told(state: UpstreamState | undefined): object {
 }
 
 function standing(chains: Chains, name: string): object {
-  const found = chains.standings().get(name);
+  const found = chains.standing(name);
   if (found === 'loading') return { healthy: null, reason: 'engine starting' };
   return found === 'down' ? { healthy: false, reason: 'nobody is left to answer' } : { healthy: true };
 }

@@ -46,6 +46,6 @@ function freeCheck(upstream: string, { config, chains, runtime }: Watched): Heal
     const { url, key, headers } = settings;
     return upstreamCheck({ url, key, headers }, runtime);
   }
-  const isReady = (): boolean => chains.upstreams().find(({ name }) => name === upstream)?.details['state'] === 'ready';
+  const isReady = (): boolean => chains.upstream(upstream)?.details['state'] === 'ready';
   return () => ({ healthy: isReady() });
 }
