@@ -11,13 +11,13 @@ const answerTo = ({ prompt, max_tokens = 100 }) => ({
   success: true,
 });
 
-async function chute() {
+async function chute(options) {
   const [{ createChute }, { z }] = await Promise.all([import('ripstop/serving'), import('zod')]);
   const input = z.object({
     prompt: z.string().min(1).max(10_000),
     max_tokens: z.number().int().min(1).max(4_000).default(100),
   });
-  const made = createChute({ name: 'bench' }).cord('generate', { input }, ({ input }) => answerTo(input));
+  const made = createChute({ name: 'bench', ...options }).cord('generate', { input }, ({ input }) => answerTo(input));
   await made.start();
   return made;
 }
@@ -39,9 +39,9 @@ const contenders = {
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     return server.address().port;
   },
-  async 'chute on node:http'() {
+  async 'chute on node:http'(options) {
     const { serve } = await import('ripstop/node');
-    const { port } = await serve((await chute()).handle, { port: 0 });
+    const { port } = await serve((await chute(options)).handle, { port: 0 });
     return port;
   },
   /** What the chute's adapter costs by itself. */
@@ -58,9 +58,9 @@ const contenders = {
   async 'bare Fastify'() {
     return listenFastify((app) => app.post('/generate', async ({ body }) => answerTo(body)));
   },
-  async 'chute in Fastify'() {
+  async 'chute in Fastify'(options) {
     const { mount } = await import('ripstop/fastify');
-    const { handle } = await chute();
+    const { handle } = await chute(options);
     return listenFastify((app) => app.register(mount(handle)));
   },
   async 'Fastify, our errors'() {
@@ -73,9 +73,9 @@ const contenders = {
   async 'bare Hono'() {
     return listenHono((app) => app.post('/generate', async (c) => c.json(answerTo(await c.req.json()))));
   },
-  async 'chute in Hono'() {
+  async 'chute in Hono'(options) {
     const { mount } = await import('ripstop/hono');
-    const { handle } = await chute();
+    const { handle } = await chute(options);
     return listenHono((app) => app.all('/*', mount(handle)));
   },
   async 'Hono, our errors'() {
@@ -91,9 +91,9 @@ const contenders = {
       app.post('/generate', json(), (request, response) => response.json(answerTo(request.body)));
     });
   },
-  async 'chute in Express'() {
+  async 'chute in Express'(options) {
     const { mount } = await import('ripstop/express');
-    const { handle } = await chute();
+    const { handle } = await chute(options);
     return listenExpress((app) => app.use(mount(handle)));
   },
 };
@@ -124,4 +124,6 @@ async function listenExpress(setUp) {
   });
 }
 
-console.log(await contenders[process.argv[2]]());
+// Without error contexts nothing of the process runs under an AsyncLocalStorage.
+const [name, without] = process.argv[2].split(', no ');
+console.log(await contenders[name]({ errorContext: without === undefined ? 'requests' : 'none' }));
