@@ -18,14 +18,25 @@ export function observeForPrometheus(observed: Observed): Observer {
   const known = knownNames(config);
   addProcessMetrics(client, registry);
   const metrics = prometheusMetrics({ client, registry, known, readings: readingsOf(observed) }, runtime);
+  const open = shared(() => registry.metrics());
+  const classic = shared(async () => classicText(await open()));
 
   chute.cord('metrics', { method: 'GET' }, async ({ request }) => {
-    const text = await registry.metrics();
-    const open = prefersOpenMetrics(request.headers['accept']);
-    const type = open ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE;
-    return respond(200, { 'content-type': type, 'cache-control': 'no-store' }, open ? text : classicText(text));
+    const prefersOpen = prefersOpenMetrics(request.headers['accept']);
+    const type = prefersOpen ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE;
+    const text = await (prefersOpen ? open() : classic());
+    return respond(200, { 'content-type': type, 'cache-control': 'no-store' }, text);
   });
   return { close: () => metrics.close() };
+}
+
+/** Those who ask at the same time get one text, so that scrapers which never read cost no page each. */
+function shared(write: () => Promise<string>): () => Promise<string> {
+  let writing: Promise<string> | undefined;
+  return () => {
+    writing ??= write().finally(() => (writing = undefined));
+    return writing;
+  };
 }
 
 function readingsOf({ config, gate, degradation, chains }: Observed): PrometheusReadings {
