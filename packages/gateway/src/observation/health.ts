@@ -14,11 +14,10 @@ const leastFreeDisk = 2;
 /** When a probe that was refused may come again. */
 const retryAfterMs = 1_000;
 
-/** After these an upstream may be another than it was. */
+/** After these an upstream may be another than it was. A trial that has only begun says nothing yet. */
 const turns: ReadonlySet<string> = new Set([
   'breaker.opened',
   'breaker.paused',
-  'breaker.half_opened',
   'breaker.closed',
   'breaker.overridden',
   'breaker.released',

@@ -71,9 +71,12 @@ test('I10: the number of members and items is bounded, with a 413 that says how 
   }
 });
 
+/** A key that is refused whatever the limits are. */
+const isAllowed = (value: unknown): boolean => !JSON.stringify(value).includes('"__proto__"');
+
 test('a text and its value are measured alike', () => {
   fc.assert(
-    fc.property(fc.jsonValue(), fc.constantFrom(undefined, 1), (value, indent) => {
+    fc.property(fc.jsonValue().filter(isAllowed), fc.constantFrom(undefined, 1), (value, indent) => {
       const { depth, fields } = measure(value);
       const text = JSON.stringify(value, undefined, indent);
       const exact = { maxDepth: Math.max(1, depth), maxFields: Math.max(1, fields) };

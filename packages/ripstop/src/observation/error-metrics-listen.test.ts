@@ -51,6 +51,18 @@ test('R142 D106: whoever listens twice counts once, and each ends what he has be
   expect(runtime.clock.pending).toBe(0);
 });
 
+test('R142 D107: a caller’s mistake is told by its type: nobody knows what the text of it quotes', () => {
+  const runtime = virtualRuntime();
+  const metrics = errorMetrics({}, runtime);
+  const end = metrics.listen();
+  const message = "Unknown value in messages[0]: 'canary'";
+  emit(runtime, handled({ errorType: 'invalid_input', status: 400, origin: 'client', message }));
+  const summary = metrics.getErrorSummary();
+  expect(summary.top_errors).toMatchObject([{ message: 'The request is not valid' }]);
+  expect(JSON.stringify(summary)).not.toContain('canary');
+  end();
+});
+
 test('R142 D106: several sources of events are counted together', () => {
   const runtime = virtualRuntime();
   const metrics = errorMetrics({}, runtime);

@@ -1,5 +1,6 @@
 /** Events as they are counted. Each of them is told once for what it tells of, so that nothing counts twice (D106). */
 import type { ReportedEvent } from '../../call/events.js';
+import { errorTypes } from '../../errors/error-table.js';
 import type { ErrorMetricsSettings } from '../error-metrics-options.js';
 import type { Ledger } from './ledger.js';
 
@@ -13,11 +14,15 @@ export function hearing(ledger: Ledger, settings: Pick<ErrorMetricsSettings, 'of
   return settings.of === 'models' ? hearModels(ledger) : hearRequests(ledger, new Set(settings.ignoredRoutes));
 }
 
-/** Errors as their handler tells them, and requests whatever came of them. A caller who left is no error (D64). */
+/**
+ * Errors as their handler tells them, and requests whatever came of them. A caller who left is no error (D64). A caller's
+ * mistake is told by its type alone: whoever worded it, an upstream say, may have quoted what he sent.
+ */
 function hearRequests(ledger: Ledger, ignored: ReadonlySet<unknown>): Hear {
   return (event, now) => {
     if (event.type === 'error.handled') {
-      const { errorType, operation, message, context } = event;
+      const { errorType, operation, origin, context } = event;
+      const message = origin === 'client' ? errorTypes[errorType].sentence : event.message;
       if (errorType === 'cancelled' || ignored.has(context['request_path'])) return;
       ledger.addError(now, { type: errorType, operation, message });
     } else if (event.type === 'request.finished' && !ignored.has(event.route)) {
