@@ -1,7 +1,7 @@
 /** Our metrics in a registry of prom-client's. */
 import type * as PromClient from 'prom-client';
 import { type Family, families } from './families.js';
-import { combinations, type NamesOf, Series } from './series.js';
+import { type Branch, combinations, type NamesOf, Series } from './series.js';
 
 /** What is needed of prom-client: the module itself will do. */
 export type PrometheusClient = Pick<typeof PromClient, 'Counter' | 'Gauge' | 'Histogram' | 'register'>;
@@ -55,7 +55,8 @@ function createMeter(
   const series = new Series(family, namesOf);
   switch (family.type) {
     case 'counter': {
-      const metric = new client.Counter({ ...shared, enableExemplars });
+      const collect = (): void => meter.flush();
+      const metric = new client.Counter({ ...shared, enableExemplars, collect });
       const meter = new CounterMeter(metric, series, exemplars);
       if (family.zeroed === 'yes') for (const labels of combinations(family, namesOf)) meter.add(labels, 0);
       return meter;
@@ -77,7 +78,9 @@ function createMeter(
   }
 }
 
+/** Counts by itself and tells prom-client before each scrape: a count of prom-client's own costs a microsecond. */
 class CounterMeter<Label extends string> {
+  private readonly waiting = new Map<Branch, { amount: number; correlationId: string | undefined }>();
   private readonly metric: PromClient.Counter;
   private readonly series: Series<Label>;
   private readonly exemplars: Exemplars;
@@ -91,9 +94,22 @@ class CounterMeter<Label extends string> {
   /** What is no amount, such as tokens that an upstream has made up, is left out. */
   add(labels: Labels<Label>, amount = 1, correlationId?: string): void {
     if (!(amount >= 0 && amount <= Number.MAX_SAFE_INTEGER)) return;
-    const known = this.series.of(labels);
-    if (this.exemplars === 'kept') this.metric.inc({ labels: known, value: amount, ...exemplarOf(correlationId) });
-    else this.metric.inc(known, amount);
+    const series = this.series.at(labels);
+    const counted = this.waiting.get(series);
+    if (counted === undefined) {
+      this.waiting.set(series, { amount, correlationId });
+    } else {
+      counted.amount += amount;
+      counted.correlationId = correlationId ?? counted.correlationId;
+    }
+  }
+
+  flush(): void {
+    for (const [{ labels }, { amount, correlationId }] of this.waiting) {
+      if (this.exemplars === 'kept') this.metric.inc({ labels, value: amount, ...exemplarOf(correlationId) });
+      else this.metric.inc(labels, amount);
+    }
+    this.waiting.clear();
   }
 }
 

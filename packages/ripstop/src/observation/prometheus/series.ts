@@ -10,7 +10,7 @@ interface Dimension<Label> {
 }
 
 /** The values of the first labels, and of the next one all that were seen. */
-interface Branch {
+export interface Branch {
   readonly labels: Readonly<Record<string, string>>;
   readonly next: Map<string, Branch>;
 }
@@ -40,12 +40,17 @@ export class Series<Label extends string> {
   }
 
   of(wanted: Readonly<Record<Label, string>>): Readonly<Record<string, string>> {
+    return this.at(wanted).labels;
+  }
+
+  /** The same object for the same series. */
+  at(wanted: Readonly<Record<Label, string>>): Branch {
     let branch = this.root;
     for (const dimension of this.dimensions) {
       const value = wanted[dimension.name];
       branch = branch.next.get(value) ?? this.admitted(branch, dimension, value);
     }
-    return branch.labels;
+    return branch;
   }
 
   private admitted(branch: Branch, { name, admit }: Dimension<Label>, wanted: string): Branch {
