@@ -272,6 +272,20 @@ describe('exemplars', () => {
     expect(await exemplars('x'.repeat(114))).toHaveLength(2);
   });
 
+  test('of each bucket the first since the last scrape is told, and all are counted', async () => {
+    const { emit, registry } = metered({ registry: openMetricsRegistry() });
+    const told = async (): Promise<string[]> => {
+      const lines = (await registry.metrics()).split('\n').filter((line) => line.includes('request_duration_seconds'));
+      return lines.flatMap((line) => / # \{correlation_id="(.*)"\}/.exec(line)?.[1] ?? []);
+    };
+    emit({ ...finished, ms: 1, correlationId: 'a' }, { ...finished, ms: 1, correlationId: 'b' });
+    emit({ ...finished, ms: 100_000, correlationId: 'slow' });
+    expect(await told()).toEqual(['a', 'slow']);
+    emit({ ...finished, ms: 1, correlationId: 'c' });
+    expect(await told()).toEqual(['c', 'slow']);
+    expect(await registry.metrics()).toMatch(/ripstop_request_duration_seconds_count\{.*\} 4\n/);
+  });
+
   test('a classic registry has none', async () => {
     const { emit, registry } = metered();
     emit({ ...finished, correlationId: 'order-17' });

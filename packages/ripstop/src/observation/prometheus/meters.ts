@@ -62,8 +62,10 @@ function createMeter(
       return meter;
     }
     case 'histogram': {
-      const metric = new client.Histogram({ ...shared, buckets: [...buckets], enableExemplars });
-      return new HistogramMeter(metric, series, exemplars);
+      const collect = (): void => meter.scraped();
+      const metric = new client.Histogram({ ...shared, buckets: [...buckets], enableExemplars, collect });
+      const meter = new HistogramMeter(metric, series, exemplars === 'kept' ? buckets : undefined);
+      return meter;
     }
     case 'gauge': {
       const collect = (): void => {
@@ -113,23 +115,39 @@ class CounterMeter<Label extends string> {
   }
 }
 
+/** Of each bucket, the first observation since the last scrape is its exemplar: one is shown, and each costs as much. */
 class HistogramMeter<Label extends string> {
+  private readonly exemplified = new Map<Branch, Set<number>>();
   private readonly metric: PromClient.Histogram;
   private readonly series: Series<Label>;
-  private readonly exemplars: Exemplars;
+  /** Undefined where no exemplars are kept. */
+  private readonly buckets: readonly number[] | undefined;
 
-  constructor(metric: PromClient.Histogram, series: Series<Label>, exemplars: Exemplars) {
+  constructor(metric: PromClient.Histogram, series: Series<Label>, buckets: readonly number[] | undefined) {
     this.metric = metric;
     this.series = series;
-    this.exemplars = exemplars;
+    this.buckets = buckets;
   }
 
   /** Milliseconds, as events tell them; Prometheus has seconds. */
   observe(labels: Labels<Label>, ms: number, correlationId?: string): void {
-    const known = this.series.of(labels);
+    const series = this.series.at(labels);
     const value = ms / 1_000;
-    if (this.exemplars === 'kept') this.metric.observe({ labels: known, value, ...exemplarOf(correlationId) });
-    else this.metric.observe(known, value);
+    if (this.buckets === undefined) this.metric.observe(series.labels, value);
+    else this.metric.observe({ labels: series.labels, value, ...this.exemplar(series, value, correlationId) });
+  }
+
+  scraped(): void {
+    this.exemplified.clear();
+  }
+
+  private exemplar(series: Branch, value: number, correlationId: string | undefined): object | undefined {
+    if (correlationId === undefined) return undefined;
+    const bucket = this.buckets?.findIndex((bound) => value <= bound) ?? -1;
+    const known = this.exemplified.get(series) ?? new Set();
+    if (known.has(bucket)) return undefined;
+    this.exemplified.set(series, known.add(bucket));
+    return exemplarOf(correlationId);
   }
 }
 
