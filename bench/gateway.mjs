@@ -2,59 +2,38 @@
  * `npm run bench -- gateway`: the gateway beside a bare node:http pass-through, before the same upstream, with nothing
  * between as the upper bound, and beside Portkey's package where `PORTKEY` names a folder that has it (bench/README.md).
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import { start } from './parts/children.mjs';
 import { median } from './parts/measure.mjs';
+import { plainConfig, withServers } from './parts/servers.mjs';
 
 const connections = 50;
 const rounds = 5;
 const secondsPerRound = 3;
-const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
-export async function run() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
-  const children = [];
-  try {
-    const upstream = await start(children, here('./parts/upstream.mjs'), [], /^(\d+)$/);
-    const config = path.join(folder, 'ripstop.yaml');
-    writeFileSync(
-      config,
-      `server: { port: 0 }\nupstreams: { main: { url: "${upstream.url}/v1", model: bench } }\nmodels: { default: [main] }\n`,
-    );
-    const passThrough = (...way) =>
-      start(children, here('./parts/pass-through.mjs'), [`${upstream.url}/v1`, ...way], /^(\d+)$/);
-    const bare = await passThrough();
-    const parsing = await passThrough('parse');
-    const gateway = await start(
-      children,
-      here('../packages/gateway/bin/ripstop.js'),
-      ['serve', '--config', config, '--log-level', 'warn'],
-      /answers at http:\/\/127\.0\.0\.1:(\d+)/,
-    );
+export function run() {
+  return withServers(async ({ part, config, gateway, children }) => {
+    const upstream = await part('upstream');
+    const base = `${upstream.url}/v1`;
+    const rows = await compare({
+      direct: { base: upstream.url },
+      'bare pass-through': { base: (await part('pass-through', base)).url },
+      'bare, JSON parsed': { base: (await part('pass-through', base, 'parse')).url, only: 'JSON' },
+      ripstop: { base: (await gateway(config(...plainConfig(upstream)))).url },
+      ...(await portkey(children, base)),
+    });
     return {
       suite: 'gateway',
-      rows: await compare({
-        direct: { base: upstream.url },
-        'bare pass-through': { base: bare.url },
-        'bare, JSON parsed': { base: parsing.url, only: 'JSON' },
-        ripstop: { base: gateway.url },
-        ...(await portkey(children, `${upstream.url}/v1`)),
-      }),
+      rows,
       notes: [
         `${connections} connections, ${rounds} rounds of ${secondsPerRound} s, medians`,
         ...(process.env.PORTKEY === undefined ? ['without Portkey: see bench/README.md'] : []),
       ],
     };
-  } finally {
-    for (const child of children) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function compare(targets) {

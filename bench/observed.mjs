@@ -3,39 +3,21 @@
  * whose events nobody listens. Answers a second, and on Linux the CPU time of the gateway alone, which tells the same
  * on a machine that is busy with other things.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
-import { start } from './parts/children.mjs';
 import { median } from './parts/measure.mjs';
+import { plainConfig, withServers } from './parts/servers.mjs';
 
 const connections = 50;
 const rounds = 15;
 const secondsPerRound = 1;
 const scrapeEveryMs = 1_000;
-const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
-export async function run() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
-  const children = [];
-  try {
-    const upstream = await start(children, here('./parts/upstream.mjs'), [], /^(\d+)$/);
-    const config = path.join(folder, 'ripstop.yaml');
-    writeFileSync(
-      config,
-      `server: { port: 0 }\nupstreams: { main: { url: "${upstream.url}/v1", model: bench } }\nmodels: { default: [main] }\n`,
-    );
-    const unobserved = await start(children, here('./parts/unobserved-gateway.mjs'), [config], /^(\d+)$/);
-    const observed = await start(
-      children,
-      here('../packages/gateway/bin/ripstop.js'),
-      ['serve', '--config', config, '--log-level', 'warn'],
-      /answers at http:\/\/127\.0\.0\.1:(\d+)/,
-    );
-    const { rows, scrapeMs } = await compare({ off: unobserved, on: observed });
+export function run() {
+  return withServers(async ({ part, config, gateway }) => {
+    const file = config(...plainConfig(await part('upstream')));
+    const { rows, scrapeMs } = await compare({ off: await part('unobserved-gateway', file), on: await gateway(file) });
     return {
       suite: 'observed',
       rows,
@@ -44,10 +26,7 @@ export async function run() {
         `one scrape under load: ${scrapeMs} ms; "on" is scraped every second`,
       ],
     };
-  } finally {
-    for (const child of children) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function compare(targets) {

@@ -2,15 +2,12 @@
  * `npm run bench -- overload`: ten times as many callers as the gateway takes at a time, before an upstream of 200 ms.
  * What the refused and the admitted wait, whether anybody hangs, and how soon it is over.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
-import { start } from './parts/children.mjs';
 import { median } from './parts/measure.mjs';
+import { plainConfig, withServers } from './parts/servers.mjs';
 
 const upstreamMs = 200;
 const maxInFlight = 32;
@@ -21,34 +18,15 @@ const rounds = 5;
 const secondsPerRound = 4;
 /** How soon a caller who was refused asks again, give or take a half: much sooner than he is told. */
 const againMs = 200;
-const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
-export async function run() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
-  const children = [];
-  try {
-    const upstream = await start(children, here('./parts/upstream.mjs'), [String(upstreamMs)], /^(\d+)$/);
-    const config = path.join(folder, 'ripstop.yaml');
-    writeFileSync(
-      config,
-      [
-        'server: { port: 0 }',
-        `upstreams: { main: { url: "${upstream.url}/v1", model: bench } }`,
-        'models: { default: [main] }',
-        `load: { maxInFlight: ${maxInFlight}, queue: ${queue}, queueWait: ${queueWaitMs}ms }`,
-      ].join('\n'),
+export function run() {
+  return withServers(async ({ part, config, gateway }) => {
+    const file = config(
+      ...plainConfig(await part('upstream', upstreamMs)),
+      `load: { maxInFlight: ${maxInFlight}, queue: ${queue}, queueWait: ${queueWaitMs}ms }`,
     );
-    const gateway = await start(
-      children,
-      here('../packages/gateway/bin/ripstop.js'),
-      ['serve', '--config', config],
-      /answers at http:\/\/127\.0\.0\.1:(\d+)/,
-    );
-    return await phases(gateway);
-  } finally {
-    for (const child of children) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  }
+    return phases(await gateway(file, { args: [] }));
+  });
 }
 
 async function phases({ url, pid }) {

@@ -2,17 +2,14 @@
  * `npm run bench -- stages`: where the gateway's time goes for each answer. A profile of the running gateway under load,
  * each sample given to the innermost file of ours on its stack; what has none is node's own, by what it does.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
-import { start } from './parts/children.mjs';
+import { plainConfig, withServers } from './parts/servers.mjs';
 
 const connections = 50;
 const answers = { JSON: 30_000, streams: 6_000 };
-const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
 /** The first that matches the file, under `dist`, is the stage. */
 const stages = [
@@ -42,34 +39,20 @@ export async function run() {
   };
 }
 
-async function profiled(kind) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
-  const children = [];
-  try {
-    const upstream = await start(children, here('./parts/upstream.mjs'), [], /^(\d+)$/);
-    const config = path.join(folder, 'ripstop.yaml');
-    writeFileSync(
-      config,
-      `server: { port: 0, drainWait: 1ms }\nupstreams: { main: { url: "${upstream.url}/v1", model: bench } }\nmodels: { default: [main] }\n`,
-    );
-    const args = ['serve', '--config', config, '--log-level', 'warn'];
-    const port = /answers at http:\/\/127\.0\.0\.1:(\d+)/;
-    const gateway = await start(children, here('../packages/gateway/bin/ripstop.js'), args, port, [
-      '--cpu-prof',
-      `--cpu-prof-dir=${folder}`,
-    ]);
-    const pool = new Pool(gateway.url, { connections, pipelining: 1 });
+function profiled(kind) {
+  return withServers(async ({ part, config, gateway, folder, children }) => {
+    const file = config(...plainConfig(await part('upstream'), 'port: 0, drainWait: 1ms'));
+    const { url } = await gateway(file, { flags: ['--cpu-prof', `--cpu-prof-dir=${folder}`] });
+    const pool = new Pool(url, { connections, pipelining: 1 });
     await load(pool, kind, answers[kind]);
     await pool.close();
-    const ended = once(children.at(-1), 'exit');
-    children.at(-1).kill('SIGTERM');
+    const child = children.at(-1);
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
     await ended;
     const profile = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
     return table(kind, JSON.parse(readFileSync(path.join(folder, profile), 'utf8')));
-  } finally {
-    for (const child of children) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function load(pool, kind, count) {

@@ -2,55 +2,34 @@
  * `npm run bench -- streams`: a thousand streams at once, paced as a model paces them, through the gateway and through a
  * bare node:http pass-through. Are all frames there, and how much memory does the server take?
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { Agent, request } from 'undici';
-import { start } from './parts/children.mjs';
+import { withServers } from './parts/servers.mjs';
 
 const streams = 1_000;
 const rounds = 3;
 /** Of each stream: pieces, and the milliseconds between them. */
 const pieces = 64;
 const paceMs = 20;
-const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
-export async function run() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ripstop-bench-'));
-  const children = [];
-  try {
-    const upstream = await start(
-      children,
-      here('./parts/paced-upstream.mjs'),
-      [String(pieces), String(paceMs)],
-      /^(\d+)$/,
+export function run() {
+  return withServers(async ({ part, config, gateway }) => {
+    const upstream = await part('paced-upstream', pieces, paceMs);
+    const file = config(
+      'server: { port: 0 }',
+      `upstreams: { main: { url: "${upstream.url}/v1", model: bench, maxInFlight: ${2 * streams} } }`,
+      'models: { default: [main] }',
+      `load: { maxInFlight: ${2 * streams} }`,
     );
-    const config = path.join(folder, 'ripstop.yaml');
-    writeFileSync(
-      config,
-      [
-        'server: { port: 0 }',
-        `upstreams: { main: { url: "${upstream.url}/v1", model: bench, maxInFlight: ${2 * streams} } }`,
-        'models: { default: [main] }',
-        `load: { maxInFlight: ${2 * streams} }`,
-      ].join('\n'),
-    );
-    const bare = await start(children, here('./parts/pass-through.mjs'), [`${upstream.url}/v1`], /^(\d+)$/);
-    const args = ['serve', '--config', config, '--log-level', 'warn'];
-    const port = /answers at http:\/\/127\.0\.0\.1:(\d+)/;
-    const gateway = await start(children, here('../packages/gateway/bin/ripstop.js'), args, port);
+    const bare = await part('pass-through', `${upstream.url}/v1`);
     return {
       suite: 'streams',
-      rows: [await measured('bare pass-through', bare), await measured('ripstop', gateway)],
+      rows: [await measured('bare pass-through', bare), await measured('ripstop', await gateway(file))],
       notes: [
         `${rounds} × ${streams} streams of ${pieces} pieces, one every ${paceMs} ms; memory of the server process (RSS)`,
       ],
     };
-  } finally {
-    for (const child of children) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function measured(name, { url, pid }) {
