@@ -291,6 +291,21 @@ describe('reports', () => {
     ]);
   });
 
+  test('an event stays its author’s: one that is told twice is two reports, and a frozen one is told too', async () => {
+    const runtime = virtualRuntime();
+    const events: ReportedEvent[] = [];
+    runtime.events.on((event) => void events.push(event));
+    const event = Object.freeze({ type: 'timeout.expired', limitMs: 100 } as const);
+    createContext({ correlationId: 'a' }, runtime).emit(event);
+    await runtime.clock.advance(5);
+    createContext({ correlationId: 'b' }, runtime).emit(event);
+    expect(events.map(({ at, correlationId }) => [at, correlationId])).toEqual([
+      [0, 'a'],
+      [5, 'b'],
+    ]);
+    expect(Object.keys(event)).toEqual(['type', 'limitMs']);
+  });
+
   test('where nobody listens, not even an id is made', () => {
     const random = vi.fn(() => 0.5);
     createContext({}, virtualRuntime({ random })).emit({ type: 'timeout.expired', limitMs: 1 });

@@ -107,9 +107,9 @@ export class RootScope extends CallScope {
     if (this.parent !== undefined) return super.emit(event, attempt);
     const { clock, events } = this.runtime;
     if (!events.observed) return;
-    // Every event is made for this one report, so it need not be copied.
     const { correlationId } = this;
-    events.emit(Object.assign(event, { at: clock.now(), correlationId, attempt }));
+    // A copy, since the event is its author's. Spread into a literal it would take twenty times as long (V8 11).
+    events.emit(Object.assign({ at: clock.now(), correlationId, attempt }, event));
   }
 
   override release(): void {
