@@ -1,5 +1,6 @@
 import type { Clock } from 'ripstop';
 import type { Reply } from 'ripstop/serving';
+import { Attached } from '../attached.js';
 
 /** Where the time of one request went, until the head of its answer. */
 export class Timing {
@@ -41,7 +42,7 @@ function tenths(ms: number): string {
   return String(Math.round(ms * 10) / 10);
 }
 
-const timings = new WeakMap<Reply, Timing>();
+const timings = new Attached<Reply, Timing>();
 
 export function startTiming(reply: Reply, clock: Clock): Timing {
   const timing = new Timing(clock);

@@ -37,7 +37,9 @@ export interface ChainOptions extends GenerateOptions {
 /** A stream that is resumed where it breaks off, as far as that can be done. */
 export interface ChainStream {
   readonly deltas: AsyncIterable<Delta>;
-  /** Who speaks now. */
+  /** The name of who speaks now. */
+  readonly upstream: string;
+  /** Who speaks now, for headers and logs. */
   readonly serving: Served;
   /** Of a resumed stream, what each upstream's part has cost; complete at its end. */
   readonly billed: readonly BilledAttempt[];
@@ -76,15 +78,7 @@ export function askers({ chain, hedging }: AskedModels, { clock }: Runtime): Ask
         const startedAt = clock.now();
         const answer = await chain.streamWithFallback(input, options);
         hedging?.heard(clock.now() - startedAt);
-        const stream: ChainStream = {
-          deltas: answer.stream,
-          get serving() {
-            return facts(answer, answer.model_used);
-          },
-          get billed() {
-            return answer.billed;
-          },
-        };
+        const stream = new AnswerStream(answer);
         served({ ...stream.serving, ...reduced(answer) });
         return stream;
       } catch (error) {
@@ -92,6 +86,28 @@ export function askers({ chain, hedging }: AskedModels, { clock }: Runtime): Ask
       }
     },
   };
+}
+
+class AnswerStream implements ChainStream {
+  readonly deltas: AsyncIterable<Delta>;
+  private readonly answer: FallbackStream;
+
+  constructor(answer: FallbackStream) {
+    this.deltas = answer.stream;
+    this.answer = answer;
+  }
+
+  get upstream(): string {
+    return this.answer.model_used;
+  }
+
+  get serving(): Served {
+    return facts(this.answer, this.upstream);
+  }
+
+  get billed(): readonly BilledAttempt[] {
+    return this.answer.billed;
+  }
 }
 
 /** What the library tells of an answer. */

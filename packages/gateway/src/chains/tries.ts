@@ -1,6 +1,7 @@
 import { type CircuitBreaker, ModelOverloadedError, pipeline, type Policy, type Runtime, retry } from 'ripstop';
 import { ModelError } from 'ripstop/errors';
 import { type CallContext, policy } from 'ripstop/policies';
+import { Attached } from '../attached.js';
 import type { Asked, Breakers } from './breakers.js';
 import { retriesSameTarget } from './same-target.js';
 import { tryAside } from './try-aside.js';
@@ -24,11 +25,10 @@ export interface Target extends Asked {
 /** One request on its way through the chain. */
 interface Request {
   readonly startedAt: number;
-  tries: number;
-  /** Of these, those at each upstream. */
-  readonly triesAt: Map<string, number>;
-  /** Who failed first in each way. */
-  readonly failures: Map<string, string>;
+  /** Whom each try asked, in turn. */
+  readonly asked: string[];
+  /** Who failed first in each way, once somebody has. */
+  failures: Map<string, string> | undefined;
 }
 
 /** How an upstream is asked. */
@@ -57,7 +57,7 @@ interface FailedTry {
 export class Tries {
   private readonly breakers: Breakers;
   private readonly runtime: Runtime;
-  private readonly requests = new WeakMap<CallContext, Request>();
+  private readonly requests = new Attached<CallContext, Request>();
   private readonly failed = new WeakMap<object, FailedTry>();
 
   constructor(breakers: Breakers, runtime: Runtime) {
@@ -83,7 +83,7 @@ export class Tries {
       'tries',
       (next, scope) => {
         const request = this.requestOf(scope);
-        if (request.tries >= triesPerRequest) throw notAsked('tries_spent');
+        if (request.asked.length >= triesPerRequest) throw notAsked('tries_spent');
         if (target.behind > 0 && this.breakers.isBenched(target)) throw notAsked('key_refused');
         if (target.behind > 0 && this.breakers.isSilent(target) && breaker.state === 'half_open') {
           const work = (context: CallContext) => this.told(target, () => next(context), context);
@@ -112,8 +112,7 @@ export class Tries {
   private async once<T>(request: Request, target: Target, next: () => Promise<T>, scope: CallContext): Promise<T> {
     const { clock } = this.runtime;
     const startedAt = clock.now();
-    request.tries += 1;
-    request.triesAt.set(target.name, (request.triesAt.get(target.name) ?? 0) + 1);
+    request.asked.push(target.name);
     try {
       const answer = await this.told(target, next, scope);
       this.breakers.heard(target, 'answer');
@@ -146,10 +145,11 @@ export class Tries {
   }
 
   /** Has another upstream failed this request in the same way? Then the request is the cause, as far as we know. */
-  private isKnown(error: object, { failures }: Request, { name }: Target): boolean {
+  private isKnown(error: object, request: Request, { name }: Target): boolean {
     if (!ModelError.isInstance(error)) return false;
     const { errorType, details, message } = error;
     const way = JSON.stringify([errorType, details['status'], message.replaceAll(/\d+/g, '#').toLowerCase()]);
+    const failures = (request.failures ??= new Map());
     const first = failures.get(way) ?? name;
     failures.set(way, first);
     return first !== name;
@@ -163,14 +163,14 @@ export class Tries {
     if (last === undefined) return true;
     const { request, target, ms, totalMs } = last;
     // Nobody behind loses his one try to a repetition.
-    const isLast = (request.triesAt.get(target.name) ?? 0) >= target.attempts;
-    return !isLast && ms <= totalMs * slowShare && request.tries + target.behind < triesPerRequest;
+    const isLast = request.asked.filter((name) => name === target.name).length >= target.attempts;
+    return !isLast && ms <= totalMs * slowShare && request.asked.length + target.behind < triesPerRequest;
   }
 
   private requestOf(scope: CallContext): Request {
     const known = this.requests.get(scope);
     if (known !== undefined) return known;
-    const request: Request = { startedAt: this.runtime.clock.now(), tries: 0, triesAt: new Map(), failures: new Map() };
+    const request: Request = { startedAt: this.runtime.clock.now(), asked: [], failures: undefined };
     this.requests.set(scope, request);
     return request;
   }

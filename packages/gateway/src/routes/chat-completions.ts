@@ -35,14 +35,6 @@ export function addChatCompletions(chute: Chute<object>, service: ModelService):
     }
     const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
     const answer = await chain.stream(request, options);
-    const facts = {
-      id,
-      created,
-      get model() {
-        return answer.serving.upstream;
-      },
-    };
-    const make = chunkMaker(facts, usage, () => answer.billed);
-    return new ChunkStream(answer, make, reply);
+    return new ChunkStream(answer, chunkMaker(answer, { id, created }, usage), reply);
   });
 }

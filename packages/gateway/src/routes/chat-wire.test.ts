@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { chunkMaker, completion } from './chat-wire.js';
 
 const facts = { id: 'chatcmpl-1', created: 7, model: 'local' };
+const local = { upstream: 'local', billed: [] };
 
 test('an answer of a model that speaks no OpenAI is put into its shape', () => {
   const usage = { inputTokens: 3, outputTokens: 2 };
@@ -19,7 +20,7 @@ test('an upstream’s own answer keeps all it holds, under the name it has here'
 });
 
 test('a stream begins with the role, has one id, and ends with its finish reason', () => {
-  const chunks = chunkMaker(facts, 'without usage');
+  const chunks = chunkMaker(local, facts, 'without usage');
   const all = [...chunks({ text: 'a' }), ...chunks({ text: 'b' }), ...chunks({ finishReason: 'stop' })];
   expect(all.map((chunk) => (chunk['choices'] as object[])[0])).toEqual([
     { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null },
@@ -32,30 +33,26 @@ test('a stream begins with the role, has one id, and ends with its finish reason
 
 test('usage comes as a chunk of its own, and only to those who asked for it', () => {
   const last = { finishReason: 'stop', usage: { inputTokens: 1, outputTokens: 1 } };
-  expect(chunkMaker(facts, 'with usage')(last).at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 2 } });
-  expect(chunkMaker(facts, 'without usage')(last).some((chunk) => 'usage' in chunk)).toBe(false);
+  expect(chunkMaker(local, facts, 'with usage')(last).at(-1)).toMatchObject({
+    choices: [],
+    usage: { total_tokens: 2 },
+  });
+  expect(chunkMaker(local, facts, 'without usage')(last).some((chunk) => 'usage' in chunk)).toBe(false);
   const raw = { choices: [], usage: { total_tokens: 9 } };
-  expect(chunkMaker(facts, 'without usage')({ raw })).toEqual([]);
-  expect(chunkMaker(facts, 'with usage')({ raw })).toEqual([{ ...raw, model: 'local' }]);
+  expect(chunkMaker(local, facts, 'without usage')({ raw })).toEqual([]);
+  expect(chunkMaker(local, facts, 'with usage')({ raw })).toEqual([{ ...raw, model: 'local' }]);
 });
 
 test('GW7: a stream that is resumed keeps its id, names who speaks, and splits its usage', () => {
-  let model = 'main';
   const billed = [
     { model: 'main', usage: { inputTokens: 3, outputTokens: 2 }, counted: 'estimated' },
     { model: 'spare', usage: { inputTokens: 4, outputTokens: 5 }, counted: 'by_model' },
   ] as const;
-  const speaking = {
-    id: 'chatcmpl-1',
-    created: 7,
-    get model() {
-      return model;
-    },
-  };
-  const chunks = chunkMaker(speaking, 'with usage', () => billed);
+  const speaker = { upstream: 'main', billed };
+  const chunks = chunkMaker(speaker, facts, 'with usage');
   const raw = { id: 'chatcmpl-up', created: 1, model: 'gpt', choices: [{ index: 0, delta: { content: 'One ' } }] };
   const first = chunks({ text: 'One ', raw });
-  model = 'spare';
+  speaker.upstream = 'spare';
   const later = [
     ...chunks({ text: 'two', usage: { inputTokens: 7, outputTokens: 6 } }),
     ...chunks({ finishReason: 'stop' }),

@@ -9,6 +9,12 @@ export interface ChatFacts {
   readonly model: string;
 }
 
+/** Who speaks in a stream, which may be another one in the middle of it, and whose tokens it has cost. */
+export interface Speaker {
+  readonly upstream: string;
+  readonly billed: readonly BilledAttempt[];
+}
+
 type Json = Record<string, unknown>;
 
 /** The upstream's own answer under its name here, or one made of its text. */
@@ -23,19 +29,19 @@ export function completion({ text, finishReason, usage, raw }: Generation, facts
 }
 
 /**
- * Makes the chunks of one stream: all with one id, whoever speaks, the first with the role. `facts.model` is read for
- * every chunk, since a stream that is resumed changes models; `billed` once, with the usage at its end.
+ * Makes the chunks of one stream: all with one id, whoever speaks, the first with the role; what it cost comes with the
+ * usage at its end.
  */
 export function chunkMaker(
-  facts: ChatFacts,
+  speaker: Speaker,
+  facts: Pick<ChatFacts, 'id' | 'created'>,
   usage: 'with usage' | 'without usage',
-  billed: () => readonly BilledAttempt[] = () => [],
 ): (delta: Delta) => Json[] {
   let { id, created } = facts;
   let begun = false;
   let finished = false;
   const own = (choices: Json[], more: Json = {}): Json => {
-    return { id, object: 'chat.completion.chunk', created, model: facts.model, choices, ...more };
+    return { id, object: 'chat.completion.chunk', created, model: speaker.upstream, choices, ...more };
   };
 
   return ({ raw, text = '', finishReason, usage: counted }) => {
@@ -43,7 +49,7 @@ export function chunkMaker(
       if (!begun && typeof raw['id'] === 'string') id = raw['id'];
       if (!begun && typeof raw['created'] === 'number') created = raw['created'];
       begun = true;
-      return passedOn(raw, facts.model, usage);
+      return passedOn(raw, speaker.upstream, usage);
     }
     const chunks: Json[] = [];
     if (!begun) chunks.push(own([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]));
@@ -52,7 +58,7 @@ export function chunkMaker(
     if (finishReason !== undefined) chunks.push(own([{ index: 0, delta: {}, finish_reason: finishReason }]));
     finished ||= finishReason !== undefined;
     if (finished && counted !== undefined && usage === 'with usage') {
-      chunks.push(own([], { usage: usageOnTheWire(counted), ...billedSplit(billed()) }));
+      chunks.push(own([], { usage: usageOnTheWire(counted), ...billedSplit(speaker.billed) }));
     }
     return chunks;
   };

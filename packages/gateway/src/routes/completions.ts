@@ -36,17 +36,6 @@ export function addCompletions(chute: Chute, service: ModelService): void {
     }
     const usage = request.stream_options?.include_usage === true ? 'with usage' : 'without usage';
     const answer = await chain.at('completions').stream(request, options);
-    const facts = {
-      id,
-      created,
-      get model() {
-        return answer.serving.upstream;
-      },
-    };
-    return new ChunkStream(
-      answer,
-      completionChunks(facts, usage, () => answer.billed),
-      reply,
-    );
+    return new ChunkStream(answer, completionChunks(answer, { id, created }, usage), reply);
   });
 }

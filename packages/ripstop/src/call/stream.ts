@@ -1,6 +1,7 @@
 /** Streams as results: a call that returned one is over when the stream is. */
 import type { CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
+import { standIn } from './stand-in.js';
 import { AbortableIterator, type StreamEnd, WatchedIterator } from './watched-iterator.js';
 
 export type { StreamEnd } from './watched-iterator.js';
@@ -47,22 +48,16 @@ export function watchStream<S>(stream: S & AsyncStream, watcher: StreamWatcher):
     return stream;
   }
 
-  // The proxy stands before a stand-in, since of its own target it would have to show frozen members as they are.
-  return new Proxy(Object.create(stream) as S & AsyncStream, {
-    get(_, property) {
-      const member: unknown = Reflect.get(stream, property, stream);
-      if (typeof member !== 'function') return member;
-      if (property === Symbol.asyncIterator) {
-        return () => watchIterator(begin(stream, watcher, ended), watcher, ended);
-      }
-      // An async generator is its own iterator, and may be driven without asking for one.
-      if (property === 'next' || property === 'return' || property === 'throw') {
-        const watched = watchIterator(stream as unknown as AsyncIterator<unknown>, watcher, ended);
-        return watched[property]?.bind(watched);
-      }
-      return member.bind(stream) as unknown;
-    },
-    set: (_, property, value) => Reflect.set(stream, property, value),
+  return standIn(stream, (property) => {
+    const member: unknown = Reflect.get(stream, property, stream);
+    if (typeof member !== 'function') return member;
+    if (property === Symbol.asyncIterator) return () => watchIterator(begin(stream, watcher, ended), watcher, ended);
+    // An async generator is its own iterator, and may be driven without asking for one.
+    if (property === 'next' || property === 'return' || property === 'throw') {
+      const watched = watchIterator(stream as unknown as AsyncIterator<unknown>, watcher, ended);
+      return watched[property]?.bind(watched);
+    }
+    return member.bind(stream) as unknown;
   });
 }
 

@@ -52,20 +52,34 @@ export function resumed(answer: Answer<AsyncIterable<Delta>>, work: ResumeWork, 
       answered(resuming.current, scope, own);
     },
   });
-  return {
-    get model_used() {
-      return resuming.current.member.name;
-    },
-    get was_fallback() {
-      return resuming.current.member.isFallback;
-    },
-    get billed() {
-      return resuming.billed;
-    },
-    attempts: resuming.attempts,
-    ...(answer.reducedMaxTokens === undefined ? {} : { reduced_max_tokens: answer.reducedMaxTokens }),
-    stream,
-  };
+  return new ResumedAnswer(resuming, stream, answer.reducedMaxTokens);
+}
+
+/** A class, since getters of its own would cost every answer a hidden class, which outlives it (V8 11). */
+class ResumedAnswer implements FallbackStream {
+  readonly attempts: readonly AttemptReport[];
+  readonly stream: AsyncIterable<Delta>;
+  declare readonly reduced_max_tokens?: number;
+  private readonly resuming: ResumingStream;
+
+  constructor(resuming: ResumingStream, stream: AsyncIterable<Delta>, reducedMaxTokens: number | undefined) {
+    this.attempts = resuming.attempts;
+    this.stream = stream;
+    this.resuming = resuming;
+    if (reducedMaxTokens !== undefined) this.reduced_max_tokens = reducedMaxTokens;
+  }
+
+  get model_used(): string {
+    return this.resuming.current.member.name;
+  }
+
+  get was_fallback(): boolean {
+    return this.resuming.current.member.isFallback;
+  }
+
+  get billed(): readonly BilledAttempt[] {
+    return this.resuming.billed;
+  }
 }
 
 /** What is told of an answer at its end. */

@@ -18,7 +18,7 @@ import type { ErrorScope } from './error-report.js';
 import { type ExchangeRequest, type ExchangeResponse, type ResponseBody, respond } from './exchange.js';
 import { Frames, type FramesEnd, streamHeaders } from './frames.js';
 import { type Logger, withFields } from './logger.js';
-import { type Middleware, throughMiddlewares } from './middleware.js';
+import { type Middleware, type MiddlewareCall, throughMiddlewares } from './middleware.js';
 import { type Dialect, errorFormat } from './problem.js';
 import type { RequestSummary } from './request-summary.js';
 import type { Match, Router } from './router.js';
@@ -126,18 +126,8 @@ class RequestRun {
 
   private aroundRouted(match: Match<Cord>, context: RootScope): Promise<ExchangeResponse> {
     const { request, route, correlationId, reply, settings } = this;
-    const log = (): Logger => this.log();
-    const call = {
-      request,
-      route,
-      correlationId,
-      state: settings.state as never,
-      context,
-      reply,
-      get log() {
-        return log();
-      },
-    };
+    const state = settings.state as never;
+    const call = new PassingCall({ request, route, correlationId, state, context, reply }, () => this.log());
     return settings.inContext({ correlationId, route }, () => {
       return throughMiddlewares(settings.middlewares, call, () => this.routed(match, context));
     });
@@ -280,5 +270,30 @@ class RequestRun {
     } catch (error) {
       events.emit({ type: 'listener.failed', error, at });
     }
+  }
+}
+
+/** A class, since a getter of its own would cost every request a hidden class (see `HandlerCall`). */
+class PassingCall implements MiddlewareCall<never> {
+  readonly request: ExchangeRequest;
+  readonly route: string | undefined;
+  readonly correlationId: string;
+  readonly state: never;
+  readonly context: RootScope;
+  readonly reply: Reply;
+  private readonly logger: () => Logger;
+
+  constructor(facts: Omit<MiddlewareCall<never>, 'log'> & { readonly context: RootScope }, logger: () => Logger) {
+    this.request = facts.request;
+    this.route = facts.route;
+    this.correlationId = facts.correlationId;
+    this.state = facts.state;
+    this.context = facts.context;
+    this.reply = facts.reply;
+    this.logger = logger;
+  }
+
+  get log(): Logger {
+    return this.logger();
   }
 }

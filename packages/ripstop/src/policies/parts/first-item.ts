@@ -1,3 +1,5 @@
+import { standIn } from '../../call/stand-in.js';
+
 /** A stream before its first item. */
 export interface OpeningStream<S> {
   /** The stream, when its first item is there or it has ended without one. Rejects if it fails before that. */
@@ -18,7 +20,7 @@ export function openStream<S extends AsyncStream>(stream: S): OpeningStream<S> {
   const open = async (): Promise<S> => {
     iterator = stream[Symbol.asyncIterator]();
     const rest = iterator;
-    return standIn(stream, resumed(await rest.next(), rest));
+    return begunAt(stream, resumed(await rest.next(), rest));
   };
   return { opened: open(), discard: () => unheard(() => iterator?.return?.()) };
 }
@@ -46,21 +48,17 @@ function openWebStream(stream: ReadableStream<unknown>): OpeningStream<ReadableS
 }
 
 /** Whoever drives the stream itself, as an async generator may be, and who first asks for its iterator, resumes. */
-function standIn<S extends AsyncStream>(stream: S, iterator: AsyncIterableIterator<unknown>): S {
+function begunAt<S extends AsyncStream>(stream: S, iterator: AsyncIterableIterator<unknown>): S {
   let taken = false;
-  return new Proxy(Object.create(stream) as S, {
-    get(_, property) {
-      const member: unknown = Reflect.get(stream, property, stream);
-      if (typeof member !== 'function') return member;
-      if (property === 'next' || property === 'return' || property === 'throw')
-        return iterator[property]?.bind(iterator);
-      if (property !== Symbol.asyncIterator || taken) return member.bind(stream) as unknown;
-      return () => {
-        taken = true;
-        return iterator;
-      };
-    },
-    set: (_, property, value) => Reflect.set(stream, property, value),
+  return standIn(stream, (property) => {
+    const member: unknown = Reflect.get(stream, property, stream);
+    if (typeof member !== 'function') return member;
+    if (property === 'next' || property === 'return' || property === 'throw') return iterator[property]?.bind(iterator);
+    if (property !== Symbol.asyncIterator || taken) return member.bind(stream) as unknown;
+    return () => {
+      taken = true;
+      return iterator;
+    };
   });
 }
 

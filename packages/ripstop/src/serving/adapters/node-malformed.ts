@@ -8,7 +8,7 @@ import type { NodeExchange } from './node-exchange.js';
 
 export interface MalformedOptions {
   /** What is being answered on a connection. */
-  readonly live: { on(socket: Socket): ReadonlySet<NodeExchange> };
+  readonly live: { on(socket: Socket): readonly NodeExchange[] };
   readonly errors: ErrorHandler;
 }
 
