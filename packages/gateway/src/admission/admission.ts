@@ -38,7 +38,7 @@ export function admission(options: AdmissionOptions, { clock }: Runtime): Middle
       const answer = await next();
       return {
         ...answer,
-        headers: { ...answer.headers, 'server-timing': timing.header },
+        headers: { 'server-timing': timing.header, ...answer.headers },
         body: held(answer, slot, context),
       };
     } catch (error) {

@@ -62,13 +62,10 @@ export function askers({ chain, hedging }: AskedModels, { clock }: Runtime): Ask
   return {
     async generate(input, { served, ...options }) {
       try {
-        const {
-          generated_text: text,
-          model_used: upstream,
-          ...rest
-        } = await chain.generateWithFallback(input, options);
-        served({ ...facts(rest, upstream), ...reduced(rest) });
-        return { upstream, text, usage: rest.usage, finishReason: rest.finish_reason, raw: rest.raw };
+        const answer = await chain.generateWithFallback(input, options);
+        const { generated_text: text, model_used: upstream, usage, finish_reason: finishReason, raw } = answer;
+        served(facts(answer, upstream));
+        return { upstream, text, usage, finishReason, raw };
       } catch (error) {
         throw failed(error, served);
       }
@@ -79,7 +76,7 @@ export function askers({ chain, hedging }: AskedModels, { clock }: Runtime): Ask
         const answer = await chain.streamWithFallback(input, options);
         hedging?.heard(clock.now() - startedAt);
         const stream = new AnswerStream(answer);
-        served({ ...stream.serving, ...reduced(answer) });
+        served(stream.serving);
         return stream;
       } catch (error) {
         throw failed(error, served);
@@ -124,10 +121,6 @@ function failed(error: unknown, served: (facts: Served) => void): unknown {
   return firstCause(error);
 }
 
-function facts({ attempts, was_fallback: wasFallback }: Told, upstream: string): Served {
-  return { upstream, attempts: attempts.length + 1, wasFallback };
-}
-
-function reduced({ reduced_max_tokens: tokens }: Told): Pick<Served, 'wasReduced'> {
-  return tokens === undefined ? {} : { wasReduced: true };
+function facts({ attempts, was_fallback: wasFallback, reduced_max_tokens: tokens }: Told, upstream: string): Served {
+  return { upstream, attempts: attempts.length + 1, wasFallback, wasReduced: tokens !== undefined };
 }

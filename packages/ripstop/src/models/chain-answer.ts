@@ -34,7 +34,7 @@ export function unresumed(answer: Answer<AsyncIterable<Delta>>, scope: RootScope
       else if (end.kind === 'failed' && !scope.aborted) failedLate(answer, modelFailure(end.error), scope);
     },
   });
-  return { ...usedBy(answer), billed: [], stream };
+  return { billed: [], stream, ...usedBy(answer) };
 }
 
 /** A stream that tells of its failures itself. */

@@ -186,7 +186,7 @@ export function modelFallbackChain(
         const generate =
           (maxTokens: number | undefined): Ask<TextResult> =>
           async (model, attempt) =>
-            model.generate(input, optionsFor(model, attempt, { ...callOptions, maxTokens }));
+            model.generate(input, optionsFor(model, attempt, callOptions, maxTokens));
         const answer = await ask(workOf(generate, input, callOptions), scope);
         const result = resultOf(answer);
         answered(answer, scope, { streamed: false, usage: result.usage });
@@ -199,12 +199,12 @@ export function modelFallbackChain(
       const scope = createContext(callOptions, runtime);
       try {
         const open: ResumeWork['open'] = (asked, limit) => (model, attempt) => {
-          return openStream(model, asked, optionsFor(model, attempt, { ...callOptions, maxTokens: limit }));
+          return openStream(model, asked, optionsFor(model, attempt, callOptions, limit));
         };
         const reading = abortable(scope);
         const present = members;
         const opening = (maxTokens: number | undefined) => open(input, maxTokens);
-        const answer = await ask({ ...workOf(opening, input, callOptions), hedge }, reading);
+        const answer = await ask(workOf(opening, input, callOptions, hedge), reading);
         const maxTokens = answer.reducedMaxTokens ?? callOptions.maxTokens;
         return resume === 'plain_text' && asksForPlainText(input)
           ? resumed(answer, { members: present, input, maxTokens, scope: reading, open }, scope)
@@ -228,29 +228,38 @@ function workOf<T>(
   ask: (maxTokens: number | undefined) => Ask<T>,
   input: string | ChatRequest,
   { maxTokens, whenOutOfMemory = 'next' }: ChainCallOptions,
+  hedge?: ChainHedge,
 ): Work<T> {
   assertOneOf('whenOutOfMemory', whenOutOfMemory, ['next', 'halve']);
   const asked = whenOutOfMemory === 'halve' ? tokensAsked(input, maxTokens) : undefined;
   const fewer = asked === undefined ? undefined : Math.max(1, Math.floor(asked / 2));
-  return { ask: ask(maxTokens), half: fewer === undefined ? undefined : { maxTokens: fewer, ask: ask(fewer) } };
+  return { ask: ask(maxTokens), half: fewer === undefined ? undefined : { maxTokens: fewer, ask: ask(fewer) }, hedge };
 }
 
 function assertUnique(name: string, members: readonly Member[]): void {
   if (members.some((other) => other.name === name)) throw badOption('name', 'must be new to the chain', name);
 }
 
-function optionsFor({ takes }: TextModel, attempt: CallContext, callOptions: ChainCallOptions): GenerateOptions {
+function optionsFor(
+  { takes }: TextModel,
+  attempt: CallContext,
+  callOptions: ChainCallOptions,
+  maxTokens: number | undefined,
+): GenerateOptions {
   const {
     deadlineMs: _deadlineMs,
     whenOutOfMemory: _whenOutOfMemory,
     signal: _signal,
-    context: _,
+    context: _context,
+    correlationId: _correlationId,
+    maxTokens: _maxTokens,
     ...own
   } = callOptions;
   const { correlationId } = attempt;
+  // What the caller sent comes last: other members after a spread would cost a hidden class each time (V8 11).
   return takes === 'context'
-    ? { ...own, context: attempt, correlationId }
-    : { ...own, signal: attempt.signal, correlationId };
+    ? { context: attempt, correlationId, maxTokens, ...own }
+    : { signal: attempt.signal, correlationId, maxTokens, ...own };
 }
 
 function resultOf(answer: Answer<TextResult>): FallbackResult {

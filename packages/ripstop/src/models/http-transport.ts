@@ -21,7 +21,7 @@ type Content = Omit<HttpRequest, 'signal' | 'onAbort'>;
 
 /** The request as this transport takes it. */
 export function requestFor({ takes }: HttpTransport, content: Content, call: CallContext): HttpRequest {
-  return takes === 'onAbort' ? new SignalOnDemand(content, call) : { ...content, signal: call.signal };
+  return takes === 'onAbort' ? new SignalOnDemand(content, call) : { signal: call.signal, ...content };
 }
 
 /** For transports that know what they get: a copy of it by its own properties would have no signal. */

@@ -13,23 +13,23 @@ export function requestBody(
   options: GenerateOptions,
   answer: 'whole' | 'stream',
 ): string {
-  const { stream: _stream, stream_options: streamOptions, ...fields } = request;
+  // What the caller sent comes last: other members after a spread would cost a hidden class each time (V8 11).
+  const body: Record<string, unknown> = { model: undefined, stream: undefined, stream_options: undefined, ...request };
   // Newer models refuse `max_tokens`; whoever sent the newer field gets the option there.
-  const limit = 'max_completion_tokens' in fields ? 'max_completion_tokens' : 'max_tokens';
-  return JSON.stringify({
-    ...fields,
-    ...defined({
-      [limit]: options.maxTokens,
-      temperature: options.temperature,
-      top_p: options.topP,
-      seed: options.seed,
-      stop: options.stop,
-    }),
-    model,
-    ...(answer === 'whole'
-      ? {}
-      : { stream: true, stream_options: { ...(isJson(streamOptions) ? streamOptions : {}), include_usage: true } }),
-  });
+  const limit = 'max_completion_tokens' in request ? 'max_completion_tokens' : 'max_tokens';
+  const { maxTokens = body[limit], temperature = body['temperature'], topP = body['top_p'] } = options;
+  const { seed = body['seed'], stop = body['stop'] } = options;
+  if (maxTokens !== undefined) body[limit] = maxTokens;
+  if (temperature !== undefined) body['temperature'] = temperature;
+  if (topP !== undefined) body['top_p'] = topP;
+  if (seed !== undefined) body['seed'] = seed;
+  if (stop !== undefined) body['stop'] = stop;
+  body['model'] = model;
+  const { stream_options: streamOptions } = request;
+  body['stream'] = answer === 'whole' ? undefined : true;
+  body['stream_options'] =
+    answer === 'whole' ? undefined : { ...(isJson(streamOptions) ? streamOptions : {}), include_usage: true };
+  return JSON.stringify(body);
 }
 
 /** A text is what a user says. */
@@ -70,17 +70,22 @@ export function asChunk(completion: Json): Json {
 /** What a chunk says, finish reasons apart. */
 export function readChunk(raw: Json): Delta {
   const choice = firstChoice(raw);
-  return { ...said(choice?.['delta'] ?? { content: choice?.['text'] }), usage: usageOf(raw), raw };
+  const { text, reasoning, toolCalls } = said(choice?.['delta'] ?? { content: choice?.['text'] });
+  return { text, reasoning, toolCalls, finishReason: undefined, usage: usageOf(raw), raw };
 }
+
+const none: ReadonlyMap<number, string> = new Map();
 
 /** The finish reasons in a chunk, by the index of their choice. */
 export function finishReasons(raw: Json): ReadonlyMap<number, string> {
-  const reasons = new Map<number, string>();
-  for (const [place, choice] of choicesOf(raw).entries()) {
-    const reason = textOf(choice['finish_reason']);
-    if (reason !== undefined) reasons.set(typeof choice['index'] === 'number' ? choice['index'] : place, reason);
+  let reasons: Map<number, string> | undefined;
+  const choices = choicesOf(raw);
+  for (let place = 0; place < choices.length; place += 1) {
+    const { finish_reason: told, index } = choices[place] as Json;
+    const reason = textOf(told);
+    if (reason !== undefined) (reasons ??= new Map()).set(typeof index === 'number' ? index : place, reason);
   }
-  return reasons;
+  return reasons ?? none;
 }
 
 /** Is the frame an error, in any of the shapes that services send? */
@@ -105,24 +110,18 @@ export function isJson(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-interface Said {
-  readonly text?: string;
-  readonly reasoning?: string;
-  readonly toolCalls?: unknown;
-}
+type Said = Pick<Delta, 'text' | 'reasoning' | 'toolCalls'>;
+
+const nothing: Said = { text: undefined, reasoning: undefined, toolCalls: undefined };
 
 /** A refusal is what the model says when it will not say more; it stands where the text would. */
 function said(message: unknown): Said {
-  if (!isJson(message)) return {};
+  if (!isJson(message)) return nothing;
   const text = contentOf(message['content']) ?? textOf(message['refusal']);
   const reasoning = textOf(message['reasoning_content']) ?? textOf(message['reasoning']);
   const { tool_calls: calls, function_call: call } = message;
   const toolCalls = Array.isArray(calls) && calls.length > 0 ? calls : isJson(call) ? call : undefined;
-  return {
-    ...(text === undefined ? {} : { text }),
-    ...(reasoning === undefined ? {} : { reasoning }),
-    ...(toolCalls === undefined ? {} : { toolCalls }),
-  };
+  return { text, reasoning, toolCalls };
 }
 
 /** Mostly a text; some services send parts. */
@@ -141,7 +140,9 @@ function usageOf(raw: Json): Usage | undefined {
 }
 
 function choicesOf(raw: Json): readonly Json[] {
-  return Array.isArray(raw['choices']) ? (raw['choices'] as readonly unknown[]).filter(isJson) : [];
+  const { choices } = raw;
+  if (!Array.isArray(choices)) return [];
+  return choices.every(isJson) ? choices : choices.filter(isJson);
 }
 
 /** Our own fields speak of one choice, the first where there are several; all of them are in `raw`. */
@@ -157,8 +158,4 @@ function textOf(value: unknown): string | undefined {
 
 function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null && value !== false && value !== '';
-}
-
-function defined(fields: Json): Json {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

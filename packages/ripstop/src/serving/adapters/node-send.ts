@@ -29,11 +29,17 @@ export function send(
     end(response, undefined, writeStallMs);
   } else if (!exchange.gone) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0);
-    const sized = isBodiless(status) ? headers : { ...headers, 'content-length': String(length) };
-    response.writeHead(status, sized as OutgoingHttpHeaders);
+    response.writeHead(status, (isBodiless(status) ? headers : sized(headers, length)) as OutgoingHttpHeaders);
     end(response, silent ? undefined : body, writeStallMs);
   }
   return undefined;
+}
+
+function sized(headers: ExchangeResponse['headers'], length: number): ExchangeResponse['headers'] {
+  // First, since a member after a spread costs a hidden class each time (V8 11).
+  const all = { 'content-length': '', ...headers };
+  all['content-length'] = String(length);
+  return all;
 }
 
 function pump(exchange: NodeExchange, body: Stream, writeStallMs: number): Promise<void> {
