@@ -1,4 +1,5 @@
 /** The gateway on a runtime whose events nobody hears: no metrics, no spikes, no alerts, no log of events. Prints its port. */
+import '../../packages/gateway/dist/cli/engine.js';
 import { systemRuntime } from 'ripstop';
 import { loadConfig } from '../../packages/gateway/dist/config/load.js';
 import { createGateway } from '../../packages/gateway/dist/gateway.js';

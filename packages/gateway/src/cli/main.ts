@@ -1,3 +1,4 @@
+import './engine.js';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../config/units.js';
 import { version } from '../version.js';
