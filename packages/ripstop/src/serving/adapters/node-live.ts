@@ -22,7 +22,7 @@ export class LiveExchanges {
     socket.once('close', () => {
       this.bySocket.delete(socket);
       // Node closes the answer that is under way, and forgets those that wait behind it for their turn.
-      for (const exchange of [...exchanges]) exchange.close();
+      for (const exchange of exchanges) exchange.close();
     });
     return exchanges;
   }
