@@ -25,7 +25,7 @@ export class TripWatch {
 
   constructor(events: Events, today: () => Date) {
     this.today = today;
-    this.off = events.on((event) => this.hear(event), { name: 'status' });
+    this.off = events.on((event) => this.hear(event), { name: 'status', types: ['breaker.opened', 'breaker.paused'] });
   }
 
   /** Of a breaker by its name; undefined where it has never opened. */

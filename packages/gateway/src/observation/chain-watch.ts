@@ -4,7 +4,8 @@ import type { Observed } from './observed.js';
 /** An engine that is started again within this time, or a breaker that was opened by mistake, is not worth a word. */
 const graceMs = 2_000;
 
-const moves: ReadonlySet<CallEvent['type']> = new Set([
+/** What may change who is out. */
+const moves: readonly CallEvent['type'][] = [
   'breaker.opened',
   'breaker.paused',
   'breaker.closed',
@@ -12,7 +13,9 @@ const moves: ReadonlySet<CallEvent['type']> = new Set([
   'breaker.released',
   'engine.started',
   'engine.stopped',
-]);
+  'model.failed',
+  'model.answered',
+];
 
 interface Down {
   readonly since: number;
@@ -54,7 +57,8 @@ export function watchChains({ chains, runtime }: Pick<Observed, 'chains' | 'runt
     events.emit({ ...event, at: clock.now() });
   }
 
-  const off = events.on((event) => void (changesStanding(event, down.size) && look()), { name: 'chain watch' });
+  const hear = (event: ReportedEvent): void => void (changesStanding(event, down.size) && look());
+  const off = events.on(hear, { name: 'chain watch', types: moves });
   return {
     close() {
       off();
@@ -64,9 +68,9 @@ export function watchChains({ chains, runtime }: Pick<Observed, 'chains' | 'runt
   };
 }
 
-/** Breakers and engines; a credential that is refused; and an answer, where that may be the end of such a refusal. */
+/** Of breakers and engines, always; a credential that is refused; and an answer, where that may be the end of such a refusal. */
 function changesStanding(event: ReportedEvent, down: number): boolean {
   if (event.type === 'model.failed') return errorTypes[event.errorType].breaker === 'benches_credential';
   if (event.type === 'model.answered') return down > 0;
-  return moves.has(event.type);
+  return true;
 }

@@ -1,4 +1,5 @@
 /** `/health`, `/readyz`, `/startupz`: is the gateway well, may it get requests, has it started? */
+import type { CallEvent } from 'ripstop';
 import { ModelLoadingError, ModelOverloadedError } from 'ripstop/errors';
 import { diskCheck, memoryCheck } from 'ripstop/node';
 import { eventLoopCheck, type HealthChecker, healthChecker, type HealthCheckOptions } from 'ripstop/observation';
@@ -15,7 +16,7 @@ const leastFreeDisk = 2;
 const retryAfterMs = 1_000;
 
 /** After these an upstream may be another than it was. A trial that has only begun says nothing yet. */
-const turns: ReadonlySet<string> = new Set([
+const turns: readonly CallEvent['type'][] = [
   'breaker.opened',
   'breaker.paused',
   'breaker.closed',
@@ -25,7 +26,7 @@ const turns: ReadonlySet<string> = new Set([
   'engine.stopped',
   'chain.down',
   'chain.recovered',
-]);
+];
 
 /** What the gateway knows of its health, for pages of others. */
 export interface GatewayHealth extends Observer {
@@ -44,13 +45,13 @@ export function observeHealth(observed: Observed): GatewayHealth {
     void checker.runAllChecks();
   };
   const off = runtime.events.on(
-    ({ type }) => {
+    () => {
       // Whoever tells of a turn may not have made it yet; turns that come together are looked at together.
-      if (!turns.has(type) || isTurning) return;
+      if (isTurning) return;
       isTurning = true;
       queueMicrotask(look);
     },
-    { name: 'health' },
+    { name: 'health', types: turns },
   );
 
   const isOperator = operatorsOf(config.server);

@@ -27,7 +27,7 @@ export class ModelWatch {
 
   constructor(names: readonly string[], events: Events) {
     this.models = new Map(names.map((name) => [name, new Tally()]));
-    this.off = events.on((event) => this.hear(event), { name: 'status' });
+    this.off = events.on((event) => this.hear(event), { name: 'status', types: ['model.failed', 'model.answered'] });
   }
 
   figures(): Record<string, ModelFigures> {

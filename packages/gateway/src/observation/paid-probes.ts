@@ -62,7 +62,10 @@ export function paidProbes({ config, chains, degradation, runtime }: Watched): {
     }
   }
 
-  const off = events.on(hear, { name: 'paid probes' });
+  const off = events.on(hear, {
+    name: 'paid probes',
+    types: ['breaker.opened', 'breaker.closed', 'breaker.released'],
+  });
   return {
     close() {
       off();

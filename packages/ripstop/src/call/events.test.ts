@@ -22,6 +22,24 @@ describe('events', () => {
     expect(heard).toEqual(['a breaker.opened', 'b breaker.opened', 'b breaker.opened']);
   });
 
+  test('a listener with types hears events of these alone, and of those that begin to be told later', () => {
+    const events = createEvents();
+    const heard: string[] = [];
+    const off = events.on(({ type }) => heard.push(`closed ${type}`), { types: ['breaker.closed'] });
+    events.emit(opened);
+    events.on(({ type }) => heard.push(`both ${type}`), { types: ['breaker.closed', 'breaker.opened'] });
+    events.emit(opened);
+    events.emit({ type: 'breaker.closed', name: 'main', at: 8 });
+    off();
+    events.emit({ type: 'breaker.closed', name: 'main', at: 9 });
+    expect(heard).toEqual([
+      'both breaker.opened',
+      'closed breaker.closed',
+      'both breaker.closed',
+      'both breaker.closed',
+    ]);
+  });
+
   test('emitters learn whether anybody listens', () => {
     const events = createEvents();
     expect(events.observed).toBe(false);

@@ -218,18 +218,20 @@ export type ReportedEvent = CallEvent & {
   readonly attempt?: number;
 };
 
-/** Told of every event, synchronously. What it throws is reported to the others and changes nothing. */
+/** Told of events, synchronously. What it throws is reported to the others and changes nothing. */
 export type EventListener = (event: ReportedEvent) => void;
 
 /** Options of one listener. */
 export interface ListenerOptions {
   /** What it is for, so that others see that somebody does that: `alerts`. Default: not told. */
   readonly name?: string | undefined;
+  /** Which events it hears; the others cost it nothing. Default: all. */
+  readonly types?: readonly CallEvent['type'][] | undefined;
 }
 
 /** Where events go. One per Runtime. */
 export interface Events {
-  /** Calls `listener` for every event from now on; returns the function that ends it. */
+  /** Calls `listener` for every event from now on, or for those of its types; returns the function that ends it. */
   on(listener: EventListener, options?: ListenerOptions): () => void;
   emit(event: ReportedEvent): void;
   /** Those who listen now, by name; `undefined` for one that has not told its name. */
@@ -238,36 +240,57 @@ export interface Events {
   readonly observed: boolean;
 }
 
+interface Entry extends ListenerOptions {
+  readonly listener: EventListener;
+  ended: boolean;
+}
+
 /** A listener that throws is reported to the others as `listener.failed`, and never changes an outcome (G5). */
 export function createEvents(): Events {
-  const listeners = new Map<EventListener, string | undefined>();
+  let entries: readonly Entry[] = [];
+  /** Who hears which type, worked out when an event of it comes. */
+  const audiences = new Map<CallEvent['type'], readonly Entry[]>();
 
-  function deliver(event: ReportedEvent, failed?: EventListener): void {
-    for (const listener of listeners.keys()) {
-      if (listener === failed) continue;
+  function changeTo(changed: readonly Entry[]): void {
+    entries = changed;
+    audiences.clear();
+  }
+
+  function audienceOf(type: CallEvent['type']): readonly Entry[] {
+    const audience = entries.filter(({ types }) => types === undefined || types.includes(type));
+    audiences.set(type, audience);
+    return audience;
+  }
+
+  function deliver(event: ReportedEvent, failed?: Entry): void {
+    const { type } = event;
+    for (const entry of audiences.get(type) ?? audienceOf(type)) {
+      if (entry.ended || entry === failed) continue;
       try {
-        listener(event);
+        entry.listener(event);
       } catch (error) {
-        if (event.type !== 'listener.failed') deliver({ type: 'listener.failed', error, at: event.at }, listener);
+        if (type !== 'listener.failed') deliver({ type: 'listener.failed', error, at: event.at }, entry);
       }
     }
   }
 
   return {
-    on(listener, { name } = {}) {
-      // A wrapper of its own, so that one function registered twice is called twice and removed once.
-      const entry: EventListener = (event) => listener(event);
-      listeners.set(entry, name);
-      return () => void listeners.delete(entry);
+    on(listener, { name, types } = {}) {
+      const entry: Entry = { listener, name, types, ended: false };
+      changeTo([...entries, entry]);
+      return () => {
+        entry.ended = true;
+        changeTo(entries.filter((other) => other !== entry));
+      };
     },
     emit: (event) => {
-      if (listeners.size > 0) deliver(event);
+      if (entries.length > 0) deliver(event);
     },
     get listeners() {
-      return [...listeners.values()];
+      return entries.map(({ name }) => name);
     },
     get observed() {
-      return listeners.size > 0;
+      return entries.length > 0;
     },
   };
 }

@@ -122,9 +122,9 @@ export function answered(
     model: member.name,
     ms: scope.runtime.clock.now() - startedAt,
     wasFallback: member.isFallback,
-    ...facts,
     inputTokens: usage?.inputTokens,
     outputTokens: usage?.outputTokens,
+    ...facts,
   });
 }
 

@@ -3,7 +3,7 @@ import type { Events } from '../call/events.js';
 import { type Runtime, systemRuntime, type Timer } from '../call/runtime.js';
 import { Ledger } from './error-metrics/ledger.js';
 import { horizonMs } from './error-metrics/count-series.js';
-import { type Hear, hearing, unknown } from './error-metrics/heard-events.js';
+import { type Hearing, hearing, unknown } from './error-metrics/heard-events.js';
 import type { Change } from './error-metrics/spike-watch.js';
 import { type ErrorMetricsOptions, type ErrorMetricsSettings, errorMetricsSettings } from './error-metrics-options.js';
 import { type ErrorSpikeAlert, type ErrorSummary, errorSpikes, errorSummary } from './error-summary.js';
@@ -67,7 +67,7 @@ class Collector implements ErrorMetrics {
   private readonly settings: ErrorMetricsSettings;
   private readonly runtime: Runtime;
   private readonly ledger: Ledger;
-  private readonly hear: Hear;
+  private readonly hearing: Hearing;
   private readonly lookEveryMs: number;
   private readonly sources = new Map<Events, Source>();
   private nextLookAt: number;
@@ -79,7 +79,7 @@ class Collector implements ErrorMetrics {
     this.settings = settings;
     this.runtime = runtime;
     this.ledger = new Ledger({ settings, windows: { recentMs, baselineMs, startedAt } });
-    this.hear = hearing(this.ledger, settings);
+    this.hearing = hearing(this.ledger, settings);
     this.lookEveryMs = recentMs / looksPerWindow;
     this.nextLookAt = startedAt + this.lookEveryMs;
   }
@@ -142,7 +142,8 @@ class Collector implements ErrorMetrics {
   }
 
   private listenTo(events: Events): () => void {
-    return events.on((event) => this.safely((now) => this.hear(event, now)), { name: 'error_metrics' });
+    const { types, hear } = this.hearing;
+    return events.on((event) => this.safely((now) => hear(event, now)), { name: 'error_metrics', types });
   }
 
   private leave(events: Events, source: Source): void {

@@ -64,7 +64,7 @@ export function incidents(options: IncidentOptions = {}, runtime: Runtime = syst
   assertCount('historySize', settings.historySize, 0);
   assertCount('maxOpen', settings.maxOpen);
   const book = new IncidentBook(settings, runtime);
-  const off = runtime.events.on((event) => book.hear(event), { name: 'incidents' });
+  const off = runtime.events.on((event) => book.hear(event), { name: 'incidents', types: book.types });
   return {
     recent: () => book.recent(),
     close() {
@@ -106,6 +106,11 @@ class IncidentBook {
   constructor(settings: Settings, runtime: Runtime) {
     this.settings = settings;
     this.runtime = runtime;
+  }
+
+  /** What it listens to. */
+  get types(): CallEvent['type'][] {
+    return Object.keys(this.heard) as CallEvent['type'][];
   }
 
   hear(event: ReportedEvent): void {

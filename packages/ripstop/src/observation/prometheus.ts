@@ -72,7 +72,8 @@ export function prometheusMetrics(options: PrometheusOptions, runtime: Runtime =
     labels.set(label, found);
     return found;
   }
-  const meters = createMeters({ client, registry, namesOf, readings: gaugesOf(options.readings ?? {}, runtime) });
+  const readings = gaugesOf(options.readings ?? {}, runtime);
+  const meters = createMeters({ client, registry, namesOf, date: () => runtime.clock.date(), readings });
   const stop = runtime.events.on((event) => tell(event, meters), { name: 'prometheus' });
   return {
     close() {

@@ -76,7 +76,10 @@ export function recoveryProbes(options: RecoveryProbesOptions, runtime: Runtime 
     }
   }
 
-  const off = runtime.events.on(hear, { name: 'recovery' });
+  const off = runtime.events.on(hear, {
+    name: 'recovery',
+    types: ['breaker.opened', 'breaker.closed', 'breaker.released'],
+  });
 
   return {
     get watched() {

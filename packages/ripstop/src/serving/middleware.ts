@@ -26,6 +26,31 @@ export type Middleware<State> = (
   next: () => Promise<ExchangeResponse>,
 ) => ExchangeResponse | Promise<ExchangeResponse>;
 
+/** A class, since a getter of its own would cost every request a hidden class (V8 11). */
+export class PassingCall implements MiddlewareCall<never> {
+  readonly request: ExchangeRequest;
+  readonly route: string | undefined;
+  readonly correlationId: string;
+  readonly state: never;
+  readonly context: CallContext;
+  readonly reply: Reply;
+  private readonly logger: () => Logger;
+
+  constructor(facts: Omit<MiddlewareCall<never>, 'log'>, logger: () => Logger) {
+    this.request = facts.request;
+    this.route = facts.route;
+    this.correlationId = facts.correlationId;
+    this.state = facts.state;
+    this.context = facts.context;
+    this.reply = facts.reply;
+    this.logger = logger;
+  }
+
+  get log(): Logger {
+    return this.logger();
+  }
+}
+
 /** The request through all middlewares, the first outermost, to `innermost`. */
 export function throughMiddlewares<State>(
   middlewares: readonly Middleware<State>[],

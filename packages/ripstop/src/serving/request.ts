@@ -18,7 +18,7 @@ import type { ErrorScope } from './error-report.js';
 import { type ExchangeRequest, type ExchangeResponse, type ResponseBody, respond } from './exchange.js';
 import { Frames, type FramesEnd, streamHeaders } from './frames.js';
 import { type Logger, withFields } from './logger.js';
-import { type Middleware, type MiddlewareCall, throughMiddlewares } from './middleware.js';
+import { type Middleware, PassingCall, throughMiddlewares } from './middleware.js';
 import { type Dialect, errorFormat } from './problem.js';
 import type { RequestSummary } from './request-summary.js';
 import type { Match, Router } from './router.js';
@@ -259,42 +259,24 @@ class RequestRun {
     const { events, clock } = this.runtime;
     if (this.summarised || (onRequest === undefined && !events.observed)) return;
     this.summarised = true;
-    const { correlationId, route } = this;
-    const { method } = this.request;
-    const { notes } = this.reply;
-    const streamed = kind === 'stream';
-    const facts = { correlationId, method, route, status, ms: this.elapsed(), streamed, errorType, notes };
     const at = clock.now();
-    events.emit({ type: 'request.finished', ...facts, at });
+    const event = {
+      type: 'request.finished',
+      at,
+      correlationId: this.correlationId,
+      method: this.request.method,
+      route: this.route,
+      status,
+      ms: at - this.started,
+      streamed: kind === 'stream',
+      errorType,
+      notes: this.reply.notes,
+    } as const;
+    events.emit(event);
     try {
-      onRequest?.(facts);
+      onRequest?.(event);
     } catch (error) {
       events.emit({ type: 'listener.failed', error, at });
     }
-  }
-}
-
-/** A class, since a getter of its own would cost every request a hidden class (see `HandlerCall`). */
-class PassingCall implements MiddlewareCall<never> {
-  readonly request: ExchangeRequest;
-  readonly route: string | undefined;
-  readonly correlationId: string;
-  readonly state: never;
-  readonly context: RootScope;
-  readonly reply: Reply;
-  private readonly logger: () => Logger;
-
-  constructor(facts: Omit<MiddlewareCall<never>, 'log'> & { readonly context: RootScope }, logger: () => Logger) {
-    this.request = facts.request;
-    this.route = facts.route;
-    this.correlationId = facts.correlationId;
-    this.state = facts.state;
-    this.context = facts.context;
-    this.reply = facts.reply;
-    this.logger = logger;
-  }
-
-  get log(): Logger {
-    return this.logger();
   }
 }

@@ -54,7 +54,8 @@ export function modelCheck(
   assertNotNegative('everyMs', everyMs);
   let heard: Heard | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
-  const off = name === undefined ? () => undefined : events.on(listener(name), { name: 'health' });
+  const hears = { name: 'health', types: ['model.answered', 'model.failed'] } as const;
+  const off = name === undefined ? () => undefined : events.on(listener(name), hears);
 
   function listener(own: string): (event: ReportedEvent) => void {
     return (event) => {

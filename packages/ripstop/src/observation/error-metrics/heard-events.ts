@@ -1,5 +1,5 @@
 /** Events as they are counted. Each of them is told once for what it tells of, so that nothing counts twice (D106). */
-import type { ReportedEvent } from '../../call/events.js';
+import type { CallEvent, ReportedEvent } from '../../call/events.js';
 import { errorTypes } from '../../errors/error-table.js';
 import type { ErrorMetricsSettings } from '../error-metrics-options.js';
 import type { Ledger } from './ledger.js';
@@ -7,10 +7,13 @@ import type { Ledger } from './ledger.js';
 /** Where no operation is known. */
 export const unknown = 'unknown';
 
-/** Counts one event. */
-export type Hear = (event: ReportedEvent, now: number) => void;
+/** Which events are counted, and how. */
+export interface Hearing {
+  readonly types: readonly CallEvent['type'][];
+  readonly hear: (event: ReportedEvent, now: number) => void;
+}
 
-export function hearing(ledger: Ledger, settings: Pick<ErrorMetricsSettings, 'of' | 'ignoredRoutes'>): Hear {
+export function hearing(ledger: Ledger, settings: Pick<ErrorMetricsSettings, 'of' | 'ignoredRoutes'>): Hearing {
   return settings.of === 'models' ? hearModels(ledger) : hearRequests(ledger, new Set(settings.ignoredRoutes));
 }
 
@@ -18,8 +21,8 @@ export function hearing(ledger: Ledger, settings: Pick<ErrorMetricsSettings, 'of
  * Errors as their handler tells them, and requests whatever came of them. A caller who left is no error (D64). A caller's
  * mistake is told by its type alone: whoever worded it, an upstream say, may have quoted what he sent.
  */
-function hearRequests(ledger: Ledger, ignored: ReadonlySet<unknown>): Hear {
-  return (event, now) => {
+function hearRequests(ledger: Ledger, ignored: ReadonlySet<unknown>): Hearing {
+  const hear: Hearing['hear'] = (event, now) => {
     if (event.type === 'error.handled') {
       const { errorType, operation, origin, context } = event;
       const message = origin === 'client' ? errorTypes[errorType].sentence : event.message;
@@ -33,11 +36,12 @@ function hearRequests(ledger: Ledger, ignored: ReadonlySet<unknown>): Hear {
       if (errorType === undefined && !streamed) ledger.addDuration(now, route, ms);
     }
   };
+  return { types: ['error.handled', 'request.finished'], hear };
 }
 
 /** What each model did with what it was asked, its own retries behind it. */
-function hearModels(ledger: Ledger): Hear {
-  return (event, now) => {
+function hearModels(ledger: Ledger): Hearing {
+  const hear: Hearing['hear'] = (event, now) => {
     if (event.type === 'model.failed') {
       const { errorType, model } = event;
       if (errorType === 'cancelled') return;
@@ -51,4 +55,5 @@ function hearModels(ledger: Ledger): Hear {
       else if (firstContentMs !== undefined) ledger.addDuration(now, `${model}:first_content`, firstContentMs);
     }
   };
+  return { types: ['model.failed', 'model.answered'], hear };
 }

@@ -1,10 +1,12 @@
 /** Our metrics in a registry of prom-client's. */
 import type * as PromClient from 'prom-client';
+import { exemplarOf } from './exemplar.js';
 import { type Family, families } from './families.js';
+import { HistogramMeter } from './histogram-meter.js';
 import { type Branch, combinations, type NamesOf, Series } from './series.js';
 
 /** What is needed of prom-client: the module itself will do. */
-export type PrometheusClient = Pick<typeof PromClient, 'Counter' | 'Gauge' | 'Histogram' | 'register'>;
+export type PrometheusClient = Pick<typeof PromClient, 'Counter' | 'Gauge' | 'register'>;
 
 /** A registry of prom-client's. With the content type of OpenMetrics it holds exemplars too. */
 export type PrometheusRegistry =
@@ -16,6 +18,8 @@ export interface MeterSettings {
   readonly client: PrometheusClient;
   readonly registry: PrometheusRegistry;
   readonly namesOf: NamesOf;
+  /** The time of exemplars. */
+  readonly date: () => Date;
   /** Fills a gauge anew before each scrape. */
   readonly readings: { readonly [Key in Keys<'gauge'>]?: (gauge: Meters[Key]) => void };
 }
@@ -44,10 +48,10 @@ export function createMeters(settings: MeterSettings): Meters {
 
 function createMeter(
   family: Family,
-  { client, registry, namesOf }: MeterSettings,
+  { client, registry, namesOf, date }: MeterSettings,
   read: ((gauge: never) => void) | undefined,
 ): object {
-  const { name, help, buckets = [] } = family;
+  const { name, help } = family;
   // prom-client refuses exemplars in a registry that cannot show them.
   const enableExemplars = family.exemplars === 'yes' && registry.contentType.startsWith('application/openmetrics-text');
   const exemplars: Exemplars = enableExemplars ? 'kept' : 'dropped';
@@ -62,9 +66,9 @@ function createMeter(
       return meter;
     }
     case 'histogram': {
-      const collect = (): void => meter.scraped();
-      const metric = new client.Histogram({ ...shared, buckets: [...buckets], enableExemplars, collect });
-      const meter = new HistogramMeter(metric, series, exemplars === 'kept' ? buckets : undefined);
+      const meter = new HistogramMeter(family, series, { exemplars, date });
+      // All that a registry asks of a metric is its name, `get()` and `reset()`.
+      (registry as PromClient.Registry).registerMetric(meter as unknown as PromClient.Metric);
       return meter;
     }
     case 'gauge': {
@@ -108,46 +112,12 @@ class CounterMeter<Label extends string> {
 
   flush(): void {
     for (const [{ labels }, { amount, correlationId }] of this.waiting) {
-      if (this.exemplars === 'kept') this.metric.inc({ labels, value: amount, ...exemplarOf(correlationId) });
+      const exemplarLabels = correlationId === undefined ? undefined : exemplarOf(correlationId);
+      if (this.exemplars === 'kept')
+        this.metric.inc({ labels, value: amount, ...(exemplarLabels && { exemplarLabels }) });
       else this.metric.inc(labels, amount);
     }
     this.waiting.clear();
-  }
-}
-
-/** Of each bucket, the first observation since the last scrape is its exemplar: one is shown, and each costs as much. */
-class HistogramMeter<Label extends string> {
-  private readonly exemplified = new Map<Branch, Set<number>>();
-  private readonly metric: PromClient.Histogram;
-  private readonly series: Series<Label>;
-  /** Undefined where no exemplars are kept. */
-  private readonly buckets: readonly number[] | undefined;
-
-  constructor(metric: PromClient.Histogram, series: Series<Label>, buckets: readonly number[] | undefined) {
-    this.metric = metric;
-    this.series = series;
-    this.buckets = buckets;
-  }
-
-  /** Milliseconds, as events tell them; Prometheus has seconds. */
-  observe(labels: Labels<Label>, ms: number, correlationId?: string): void {
-    const series = this.series.at(labels);
-    const value = ms / 1_000;
-    if (this.buckets === undefined) this.metric.observe(series.labels, value);
-    else this.metric.observe({ labels: series.labels, value, ...this.exemplar(series, value, correlationId) });
-  }
-
-  scraped(): void {
-    this.exemplified.clear();
-  }
-
-  private exemplar(series: Branch, value: number, correlationId: string | undefined): object | undefined {
-    if (correlationId === undefined) return undefined;
-    const bucket = this.buckets?.findIndex((bound) => value <= bound) ?? -1;
-    const known = this.exemplified.get(series) ?? new Set();
-    if (known.has(bucket)) return undefined;
-    this.exemplified.set(series, known.add(bucket));
-    return exemplarOf(correlationId);
   }
 }
 
@@ -167,16 +137,4 @@ class GaugeMeter<Label extends string> {
   add(labels: Labels<Label>, value: number): void {
     this.metric.inc(this.series.of(labels), value);
   }
-}
-
-/** OpenMetrics 1.0, "Exemplars": names and values of the labels together, in characters. */
-const longestExemplar = 128;
-const traceId = /^[0-9a-f]{32}$/;
-
-/** Whether an id is that of a trace can only be told by its looks. */
-function exemplarOf(correlationId: string | undefined): object | undefined {
-  if (correlationId === undefined) return undefined;
-  const name = traceId.test(correlationId) ? 'trace_id' : 'correlation_id';
-  if (name.length + correlationId.length > longestExemplar) return undefined;
-  return { exemplarLabels: { [name]: correlationId } };
 }
