@@ -1,6 +1,7 @@
 /** What happens to every item of every stream, so it makes as little as it can: a promise or two. */
 import type { CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
+import { byCall, nextStep, type ReadByCall, readStep, type StepReader, tell } from './steps.js';
 
 /** How a stream ended. `returned`: its reader had enough and left. */
 export type StreamEnd =
@@ -16,9 +17,11 @@ interface StepWatcher {
 type Step = IteratorResult<unknown>;
 
 /** The iterator of a stream, read one step at a time. */
-export class WatchedIterator implements AsyncIterableIterator<unknown> {
+export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCall<unknown>, StepReader<unknown> {
   protected readonly source: AsyncIterator<unknown>;
-  private readonly watcher: StepWatcher;
+  protected readonly watcher: StepWatcher;
+  /** Who waits for a step, where it is not a promise. */
+  protected reader: StepReader<unknown> | undefined = undefined;
   private readonly told: (end: StreamEnd) => void;
 
   constructor(source: AsyncIterator<unknown>, watcher: StepWatcher, told: (end: StreamEnd) => void) {
@@ -28,11 +31,14 @@ export class WatchedIterator implements AsyncIterableIterator<unknown> {
   }
 
   next(...value: [] | [unknown]): Promise<Step> {
-    try {
-      return this.advance(value).then(this.arrived, this.broke);
-    } catch (error) {
-      return rejection(() => this.broke(error));
-    }
+    return this.advance(value).then(this.seen, this.failed);
+  }
+
+  [byCall](reader: StepReader<unknown>): void {
+    // What the source does may be in the surroundings of its own, what its reader does is not.
+    if (this.watcher.step !== undefined) return tell(this.next(), reader);
+    this.reader = reader;
+    readStep(this.source, this);
   }
 
   async return(value?: unknown): Promise<Step> {
@@ -50,27 +56,43 @@ export class WatchedIterator implements AsyncIterableIterator<unknown> {
     return this;
   }
 
+  arrived(step: Step): void {
+    const { reader } = this;
+    this.reader = undefined;
+    try {
+      this.seen(step);
+    } catch (error) {
+      return reader?.broke(error);
+    }
+    reader?.arrived(step);
+  }
+
+  broke(error: unknown): void {
+    const { reader } = this;
+    this.reader = undefined;
+    try {
+      this.failed(error);
+    } catch (told) {
+      reader?.broke(told);
+    }
+  }
+
   protected advance(value: [] | [unknown]): Promise<Step> {
-    const step: Promise<Step> | Step =
-      this.watcher.step === undefined
-        ? this.source.next(...value)
-        : this.watcher.step(() => this.source.next(...value));
-    // An iterator written by hand may bring its step without a promise.
-    return step instanceof Promise ? step : Promise.resolve(step);
+    return this.inPlace(() => nextStep(this.source, value));
   }
 
   /** @throws what a watcher makes of the item. */
-  protected readonly arrived = (step: Step): Step => {
+  protected readonly seen = (step: Step): Step => {
     try {
       if (step.done) this.end({ kind: 'completed' });
       else this.watcher.item?.(step.value);
     } catch (error) {
-      this.broke(error);
+      this.failed(error);
     }
     return step;
   };
 
-  protected readonly broke = (error: unknown): never => {
+  protected readonly failed = (error: unknown): never => {
     this.end({ kind: 'failed', error });
     throw error;
   };
@@ -88,9 +110,6 @@ export class WatchedIterator implements AsyncIterableIterator<unknown> {
 export class AbortableIterator extends WatchedIterator {
   private readonly attempt: CallScope;
   private stopListening: (() => void) | undefined = undefined;
-  /** Of the step that is waited for. */
-  private resolve: ((step: Step) => void) | undefined = undefined;
-  private reject: ((reason: unknown) => void) | undefined = undefined;
 
   constructor(
     source: AsyncIterator<unknown>,
@@ -102,67 +121,55 @@ export class AbortableIterator extends WatchedIterator {
   }
 
   override next(...value: [] | [unknown]): Promise<Step> {
-    const { attempt } = this;
-    if (attempt.aborted) return rejection(() => this.leave(attempt.reason));
-    return new Promise<Step>((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-      // Once for all steps: to listen anew for each would go up and down the tree of contexts every time.
-      this.stopListening ??= attempt.onAbort((reason) => this.aborted(reason));
-      try {
-        this.advance(value).then(this.inTime, this.failed);
-      } catch (error) {
-        this.failed(error);
-      }
+    return new Promise<Step>((arrived, broke) => {
+      if (this.begun({ arrived, broke })) tell(this.advance(value), this);
     });
   }
 
-  private readonly inTime = (step: Step): void => {
-    const { attempt, resolve, reject } = this;
-    if (resolve === undefined) return; // An abort came first.
-    this.resolve = undefined;
-    this.reject = undefined;
-    try {
-      resolve(tooLate(attempt) ? this.leave(attempt.reason) : this.arrived(step));
-    } catch (error) {
-      reject?.(error);
-    }
-  };
+  override [byCall](reader: StepReader<unknown>): void {
+    if (this.watcher.step !== undefined) return tell(this.next(), reader);
+    if (this.begun(reader)) readStep(this.source, this);
+  }
 
-  private readonly failed = (error: unknown): void => {
-    const { attempt, reject } = this;
-    if (reject === undefined) return;
-    this.resolve = undefined;
-    this.reject = undefined;
-    try {
-      if (attempt.aborted) this.leave(attempt.reason);
-      this.broke(error);
-    } catch (told) {
-      reject(told);
-    }
-  };
+  override arrived(step: Step): void {
+    if (this.reader === undefined) return; // An abort came first.
+    if (tooLate(this.attempt)) this.broke(this.attempt.reason);
+    else super.arrived(step);
+  }
+
+  override broke(error: unknown): void {
+    const { attempt } = this;
+    if (this.reader === undefined) return;
+    if (attempt.aborted) this.leave();
+    super.broke(attempt.aborted ? attempt.reason : error);
+  }
+
+  /** A step is waited for from now on, unless the attempt has been aborted, which is told at once. */
+  private begun(reader: StepReader<unknown>): boolean {
+    const { attempt } = this;
+    this.reader = reader;
+    if (attempt.aborted) this.broke(attempt.reason);
+    // Once for all steps: to listen anew for each would go up and down the tree of contexts every time.
+    else this.stopListening ??= attempt.onAbort((reason) => this.aborted(reason));
+    return !attempt.aborted;
+  }
 
   private aborted(reason: unknown): void {
-    const { reject } = this;
-    if (reject === undefined) return; // Between two steps: the next one finds the abort.
+    const { reader } = this;
+    if (reader === undefined) return; // Between two steps: the next one finds the abort.
     afterCompletedOutcomes(this.attempt.depth, () => {
-      if (this.reject === reject) this.failed(reason);
+      if (this.reader === reader) this.broke(reason);
     });
   }
 
   /** Only an aborted source is left in mid-air. Whether it hears that is its own business. */
-  private leave(reason: unknown): never {
+  private leave(): void {
     const stopping = async (): Promise<unknown> => this.source.return?.();
     stopping().catch(() => undefined);
-    return this.broke(reason);
   }
 
   protected override end(end: StreamEnd): void {
     this.stopListening?.();
     super.end(end);
   }
-}
-
-async function rejection(work: () => never): Promise<never> {
-  return work();
 }

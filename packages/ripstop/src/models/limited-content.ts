@@ -1,5 +1,6 @@
 import type { CallScope } from '../call/call.js';
 import { Alarm, type Timer } from '../call/runtime.js';
+import { byCall, promisedStep, type ReadByCall, readStep, type StepReader, tell } from '../call/steps.js';
 import { CancelledError } from '../errors/rejections.js';
 import { InferenceTimeoutError } from '../errors/upstream-errors.js';
 import { type ContentLimits, isContent } from './content-limits.js';
@@ -18,7 +19,9 @@ const afterFinishMs = 1_000;
  * By hand, since a generator and a race make a dozen promises for each delta. A step rejects with an
  * InferenceTimeoutError whose `details.phase` is `first_content`, `gap` or `rate`; `attempt` is aborted with it.
  */
-export class LimitedContent implements AsyncIterableIterator<Delta, void, undefined> {
+export class LimitedContent
+  implements AsyncIterableIterator<Delta, void, undefined>, ReadByCall<Delta>, StepReader<Delta>
+{
   private readonly source: AsyncIterator<Delta>;
   private readonly gapMs: number;
   private readonly attempt: CallScope;
@@ -31,8 +34,7 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
   /** What is left of the limit on this silence, and when the wait that counts against it began. */
   private leftMs: number;
   private waitingSince = 0;
-  private resolve: ((step: Step) => void) | undefined = undefined;
-  private reject: ((reason: unknown) => void) | undefined = undefined;
+  private reader: StepReader<Delta> | undefined = undefined;
   private stopListening: (() => void) | undefined = undefined;
   /** How long a finished stream is read on. */
   private expired: Promise<undefined> | undefined = undefined;
@@ -51,22 +53,21 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
   }
 
   next(): Promise<Step> {
-    if (this.state === 'over') return Promise.resolve(over);
-    if (this.state === 'finished') return this.afterFinish();
-    const { attempt, source } = this;
+    return promisedStep(this);
+  }
+
+  [byCall](reader: StepReader<Delta>): void {
+    if (this.state !== 'open') return tell(this.atEnd(), reader);
+    const { attempt } = this;
     if (attempt.aborted) {
       this.end();
-      return Promise.reject(attempt.reason);
+      return reader.broke(attempt.reason);
     }
-    const waiting = new Promise<Step>((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    this.reader = reader;
     this.waitingSince = attempt.runtime.clock.now();
     this.silence.set(Math.max(this.leftMs, 0));
     this.stopListening ??= attempt.onAbort((reason) => this.fail(reason));
-    source.next().then(this.arrived, this.broke);
-    return waiting;
+    readStep(this.source, this);
   }
 
   return(): Promise<Step> {
@@ -78,18 +79,17 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
     return this;
   }
 
-  private readonly arrived = (step: IteratorResult<Delta>): void => {
-    const { resolve, attempt, silence } = this;
-    if (resolve === undefined) return; // An abort came first.
+  arrived(step: IteratorResult<Delta, unknown>): void {
+    const { reader, attempt, silence } = this;
+    if (reader === undefined) return; // An abort came first.
     silence.stop();
     const waitedMs = attempt.runtime.clock.now() - this.waitingSince;
     const tooSlow = this.phase === 'gap' && !step.done ? this.rate.tooSlow(waitedMs) : undefined;
     if (tooSlow !== undefined) return attempt.abort(tooSlow);
-    this.resolve = undefined;
-    this.reject = undefined;
+    this.reader = undefined;
     if (step.done) {
       this.end();
-      return resolve(over);
+      return reader.arrived(over);
     }
     this.leftMs -= waitedMs;
     if (isContent(step.value)) {
@@ -99,23 +99,25 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
       this.leftMs = this.gapMs;
     }
     if (step.value.finishReason !== undefined) this.state = 'finished';
-    resolve(step);
-  };
-
-  private readonly broke = (error: unknown): void => {
-    const { attempt } = this;
-    this.fail(attempt.aborted ? attempt.reason : error);
-  };
-
-  private fail(reason: unknown): void {
-    const { reject } = this;
-    if (reject === undefined) return; // Between two steps: the next one finds the abort.
-    this.end();
-    reject(reason);
+    reader.arrived(step);
   }
 
-  private async afterFinish(): Promise<Step> {
+  broke(error: unknown): void {
+    const { attempt } = this;
+    this.fail(attempt.aborted ? attempt.reason : error);
+  }
+
+  private fail(reason: unknown): void {
+    const { reader } = this;
+    if (reader === undefined) return; // Between two steps: the next one finds the abort.
+    this.end();
+    reader.broke(reason);
+  }
+
+  /** What comes after the finish reason, and after the end. */
+  private async atEnd(): Promise<Step> {
     const { attempt, source } = this;
+    if (this.state === 'over') return over;
     this.expired ??= new Promise<undefined>((resolve) => {
       this.expiry = attempt.runtime.clock.after(afterFinishMs, () => resolve(undefined));
     });
@@ -133,8 +135,7 @@ export class LimitedContent implements AsyncIterableIterator<Delta, void, undefi
   private end(): void {
     if (this.state === 'over') return;
     this.state = 'over';
-    this.resolve = undefined;
-    this.reject = undefined;
+    this.reader = undefined;
     this.silence.stop();
     this.expiry?.cancel();
     this.stopListening?.();

@@ -1,4 +1,5 @@
 import type { CallScope } from '../call/call.js';
+import { byCall, promisedStep, type ReadByCall, readStep, type StepReader, tell } from '../call/steps.js';
 import { CancelledError } from '../errors/rejections.js';
 import { type ContentLimits, readToContent } from './content-limits.js';
 import { LimitedContent } from './limited-content.js';
@@ -21,12 +22,15 @@ const over: Step = { done: true, value: undefined };
  * It begins with its first content, so that whatever fails before it fails before the first delta; a reader that leaves
  * early aborts the request. Read one step at a time.
  */
-export class ModelStream implements AsyncIterableIterator<Delta, void, undefined> {
+export class ModelStream
+  implements AsyncIterableIterator<Delta, void, undefined>, ReadByCall<Delta>, StepReader<Delta>
+{
   private readonly call: CallScope;
   private readonly failure: ModelStreamOptions['failure'];
   private readonly content: LimitedContent;
   private state: 'new' | 'open' | 'over' = 'new';
   private head: Delta[] = [];
+  private reader: StepReader<Delta> | undefined = undefined;
 
   constructor({ open, limits, failure }: ModelStreamOptions, call: CallScope) {
     this.call = call;
@@ -39,7 +43,13 @@ export class ModelStream implements AsyncIterableIterator<Delta, void, undefined
     if (this.state === 'new') return this.begin();
     const value = this.head.shift();
     if (value !== undefined) return Promise.resolve({ done: false, value });
-    return this.content.next().then(this.passed, this.broke);
+    return promisedStep(this);
+  }
+
+  [byCall](reader: StepReader<Delta>): void {
+    if (this.state !== 'open' || this.head.length > 0) return tell(this.next(), reader);
+    this.reader = reader;
+    this.content[byCall](this);
   }
 
   async return(): Promise<Step> {
@@ -61,25 +71,29 @@ export class ModelStream implements AsyncIterableIterator<Delta, void, undefined
       if (call.aborted) throw call.reason;
       this.head = await readToContent(this.content);
     } catch (error) {
-      return this.broke(error);
+      throw this.failed(error);
     }
     return this.next();
   }
 
-  private readonly passed = (step: Step): Step => {
+  arrived(step: IteratorResult<Delta, unknown>): void {
     if (step.done) {
       this.state = 'over';
       this.call.release();
     }
-    return step;
-  };
+    this.reader?.arrived(step);
+  }
 
-  private readonly broke = (error: unknown): never => {
+  broke(error: unknown): void {
+    this.reader?.broke(this.failed(error));
+  }
+
+  private failed(error: unknown): unknown {
     const meant = this.failure(error, this.call);
     this.state = 'over';
     this.leave();
-    throw meant;
-  };
+    return meant;
+  }
 
   private leave(): void {
     this.call.abort(new CancelledError());
@@ -88,7 +102,7 @@ export class ModelStream implements AsyncIterableIterator<Delta, void, undefined
 }
 
 /** A stream that is opened with its first step, so that a limit on that step holds the request as well. */
-class Opening implements AsyncIterableIterator<Delta> {
+class Opening implements AsyncIterableIterator<Delta>, ReadByCall<Delta> {
   private readonly open: ModelStreamOptions['open'];
   private source: AsyncIterator<Delta> | undefined = undefined;
   private closed = false;
@@ -99,6 +113,11 @@ class Opening implements AsyncIterableIterator<Delta> {
 
   next(): Promise<IteratorResult<Delta>> {
     return this.source?.next() ?? this.begin();
+  }
+
+  [byCall](reader: StepReader<Delta>): void {
+    if (this.source === undefined) tell(this.begin(), reader);
+    else readStep(this.source, reader);
   }
 
   async return(): Promise<Step> {

@@ -1,3 +1,4 @@
+import { byCall, promisedStep, type ReadByCall, readStep, type StepReader, tell } from '../call/steps.js';
 import { InvalidResponseError, StreamInterruptedError } from '../errors/upstream-errors.js';
 import { isContent, readToContent } from './content-limits.js';
 import { modelFailure } from './model-failure.js';
@@ -19,7 +20,7 @@ export async function openStream(
   if (last === undefined || (!isContent(last) && last.finishReason === undefined)) {
     throw new InvalidResponseError('The model ended its answer before it had said anything');
   }
-  return resumed(head, source);
+  return new OpenedStream(head, source);
 }
 
 export function asGeneration(result: TextResult): Generation {
@@ -36,27 +37,50 @@ async function* inOnePiece(
   yield { ...generation, finishReason };
 }
 
+type Step = IteratorResult<Delta, unknown>;
+
 /** No generator: one that is left before it is first read would never tell its source. */
-function resumed(head: Delta[], source: AsyncIterator<Delta>): AsyncIterableIterator<Delta> {
-  return {
-    async next() {
-      const value = head.shift();
-      if (value !== undefined) return { done: false, value };
-      try {
-        return await source.next();
-      } catch (error) {
-        const failure = modelFailure(error);
-        if (failure === error) throw error;
-        throw new StreamInterruptedError(undefined, { cause: failure, isRetryable: failure.isRetryable });
-      }
-    },
-    async return() {
-      head.length = 0;
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+class OpenedStream implements AsyncIterableIterator<Delta>, ReadByCall<Delta>, StepReader<Delta> {
+  private readonly head: Delta[];
+  private readonly source: AsyncIterator<Delta>;
+  private reader: StepReader<Delta> | undefined = undefined;
+
+  constructor(head: Delta[], source: AsyncIterator<Delta>) {
+    this.head = head;
+    this.source = source;
+  }
+
+  next(): Promise<IteratorResult<Delta, undefined>> {
+    const value = this.head.shift();
+    return value === undefined ? promisedStep(this) : Promise.resolve({ done: false, value });
+  }
+
+  [byCall](reader: StepReader<Delta>): void {
+    if (this.head.length > 0) return tell(this.next(), reader);
+    this.reader = reader;
+    readStep(this.source, this);
+  }
+
+  async return(): Promise<IteratorResult<Delta, undefined>> {
+    this.head.length = 0;
+    await this.source.return?.();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  arrived(step: Step): void {
+    this.reader?.arrived(step);
+  }
+
+  broke(error: unknown): void {
+    const failure = modelFailure(error);
+    this.reader?.broke(
+      failure === error
+        ? error
+        : new StreamInterruptedError(undefined, { cause: failure, isRetryable: failure.isRetryable }),
+    );
+  }
 }

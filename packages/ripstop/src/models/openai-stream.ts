@@ -1,4 +1,5 @@
 import type { CallScope } from '../call/call.js';
+import { byCall, promisedStep, type ReadByCall, type StepReader, tell } from '../call/steps.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import { InvalidResponseError, StreamInterruptedError } from '../errors/upstream-errors.js';
@@ -22,7 +23,7 @@ const drainMs = 1_000;
  * After it: StreamInterruptedError, with that as its cause. InvalidResponseError at any time: frames in a row that
  * cannot be read, or one that is too large.
  */
-export class ChatStream implements AsyncIterableIterator<Delta, void, undefined> {
+export class ChatStream implements AsyncIterableIterator<Delta, void, undefined>, ReadByCall<Delta> {
   private readonly source: AsyncIterator<Uint8Array>;
   private readonly call: CallScope;
   private readonly parser = new EventParser();
@@ -30,6 +31,7 @@ export class ChatStream implements AsyncIterableIterator<Delta, void, undefined>
   /** What the last chunk brought, from the place that has not been looked at. */
   private events: readonly ServerSentEvent[] = [];
   private place = 0;
+  private reader: StepReader<Delta> | undefined = undefined;
   /** `read`: the body has ended. */
   private state: 'open' | 'read' | 'over' = 'open';
 
@@ -51,30 +53,40 @@ export class ChatStream implements AsyncIterableIterator<Delta, void, undefined>
   }
 
   next(): Promise<Step> {
+    return promisedStep(this);
+  }
+
+  [byCall](reader: StepReader<Delta>): void {
     try {
       const ready = this.ready();
-      if (ready !== undefined) return Promise.resolve(ready);
+      if (ready !== undefined) return tell(Promise.resolve(ready), reader);
     } catch (error) {
-      return Promise.reject(this.ended(error));
+      return reader.broke(this.ended(error));
     }
-    return this.source.next().then(this.arrived, this.broke);
+    this.reader = reader;
+    this.readOn();
   }
 
-  private readonly arrived = (step: IteratorResult<Uint8Array>): Step | Promise<Step> =>
-    this.taken(step) ?? this.more();
+  private readOn(): void {
+    this.source.next().then(this.arrived, this.broke);
+  }
 
-  private readonly broke = (error: unknown): never => {
-    this.state = 'over';
-    throw this.progress.broken(error);
+  private readonly arrived = (step: IteratorResult<Uint8Array>): void => {
+    const { reader } = this;
+    let ready: Step | undefined;
+    try {
+      ready = this.taken(step);
+    } catch (error) {
+      return reader?.broke(error);
+    }
+    if (ready === undefined) this.readOn();
+    else reader?.arrived(ready);
   };
 
-  /** For chunks that bring nothing: a promise that waits for the next one's would be a chain that grows with them. */
-  private async more(): Promise<Step> {
-    for (;;) {
-      const ready = this.taken(await this.source.next().catch(this.broke));
-      if (ready !== undefined) return ready;
-    }
-  }
+  private readonly broke = (error: unknown): void => {
+    this.state = 'over';
+    this.reader?.broke(this.progress.broken(error));
+  };
 
   private taken(step: IteratorResult<Uint8Array>): Step | undefined {
     try {

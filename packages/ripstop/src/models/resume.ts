@@ -6,6 +6,7 @@
  * in its error: an answer is never put together from two that do not agree.
  */
 import type { CallScope } from '../call/call.js';
+import { byCall, promisedStep, type ReadByCall, readStep, type StepReader, tell } from '../call/steps.js';
 import { nextModelAfter } from '../errors/error-table.js';
 import type { ErrorType } from '../errors/error-types.js';
 import { type AttemptReport, ModelError } from '../errors/model-error.js';
@@ -13,7 +14,7 @@ import { CancelledError } from '../errors/rejections.js';
 import { StreamInterruptedError } from '../errors/upstream-errors.js';
 import { type Answer, type Ask, type Member, report, tryMember } from './fallback-member.js';
 import { modelFailure } from './model-failure.js';
-import { AnswerPart, type BilledAttempt, type Resumption, sum } from './resume-part.js';
+import { AnswerPart, type BilledAttempt, type Fresh, type Resumption, sum } from './resume-part.js';
 import { asChatRequest, tokensLeft } from './resume-request.js';
 import { prefillOverlap, restartOverlap, SentText } from './resume-text.js';
 import type { ChatRequest, Delta } from './text-model.js';
@@ -55,7 +56,7 @@ const refusals: ReadonlySet<ErrorType> = new Set([
 ]);
 
 /** An answer that may outlive the model that began it. It is read once. */
-export class ResumingStream implements AsyncIterableIterator<Delta> {
+export class ResumingStream implements AsyncIterableIterator<Delta>, ReadByCall<Delta>, StepReader<Delta> {
   /** What has failed, over all parts. */
   readonly attempts: AttemptReport[];
   private readonly work: ResumeWork;
@@ -72,6 +73,7 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
   /** Nothing more will be read. */
   private ended = false;
   private firstCause: ModelError | undefined = undefined;
+  private reader: StepReader<Delta> | undefined = undefined;
 
   constructor(first: Answer<AsyncIterable<Delta>>, work: ResumeWork) {
     this.work = work;
@@ -92,7 +94,13 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
   }
 
   next(): Promise<Step> {
-    return this.ended ? Promise.resolve(doneStep) : this.part.source.next().then(this.arrived, this.broke);
+    return this.ended ? Promise.resolve(doneStep) : promisedStep(this);
+  }
+
+  [byCall](reader: StepReader<Delta>): void {
+    if (this.ended) return tell(this.next(), reader);
+    this.reader = reader;
+    readStep(this.part.source, this);
   }
 
   async return(): Promise<Step> {
@@ -106,30 +114,36 @@ export class ResumingStream implements AsyncIterableIterator<Delta> {
     return this;
   }
 
-  private readonly arrived = (step: IteratorResult<Delta>): Step | Promise<Step> => {
-    const { part } = this;
-    const fresh = step.done ? part.ended() : part.fresh(step.value);
+  arrived(step: IteratorResult<Delta, unknown>): void {
+    const { part, reader } = this;
+    let fresh: Fresh;
+    try {
+      fresh = step.done ? part.ended() : part.fresh(step.value);
+      if (typeof fresh === 'object') this.note(fresh);
+    } catch (error) {
+      return reader?.broke(error); // It is no delta.
+    }
     if (fresh === 'clash') return this.goOn(() => this.goOnAfterClash(part));
     if (step.done) this.ended = true;
-    if (fresh === 'nothing') return step.done ? doneStep : this.next();
-    this.note(fresh);
-    return { done: false, value: fresh };
-  };
+    if (fresh !== 'nothing') reader?.arrived(fresh === step.value ? step : { done: false, value: fresh });
+    else if (step.done) reader?.arrived(doneStep);
+    else readStep(part.source, this);
+  }
 
-  private readonly broke = (error: unknown): Promise<Step> => {
+  broke(error: unknown): void {
     const { part } = this;
-    return this.goOn(() => this.goOnAfter(part, error));
-  };
+    this.goOn(() => this.goOnAfter(part, error));
+  }
 
   /** The first step of the next part. A stream that could not be gone on with is over. */
-  private async goOn(begin: () => Promise<void>): Promise<Step> {
-    try {
-      await begin();
-    } catch (error) {
-      this.ended = true;
-      throw error;
-    }
-    return this.next();
+  private goOn(begin: () => Promise<void>): void {
+    begin().then(
+      () => this.reader && this[byCall](this.reader),
+      (error: unknown) => {
+        this.ended = true;
+        this.reader?.broke(error);
+      },
+    );
   }
 
   private note({ text = '', toolCalls, finishReason }: Delta): void {

@@ -1,5 +1,6 @@
 /** A handler's stream as text on the wire: framed, kept alive, and ended in a way that its client understands. */
 import { Alarm, type Clock } from '../call/runtime.js';
+import { byCall, promisedStep, type ReadByCall, readStep, type StepReader, tell } from '../call/steps.js';
 import type { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import { type Dialect, errorFrame, type Framing } from './problem.js';
@@ -54,7 +55,9 @@ const over: Frame = { done: true, value: undefined };
  * The frames of a stream whose first step has already been taken. It is driven by its reader, so a slow one slows the
  * source down. An iterator by hand, because a generator that was never started would not notice that it is thrown away.
  */
-export class Frames implements AsyncIterableIterator<string | Uint8Array, undefined> {
+export class Frames
+  implements AsyncIterableIterator<string | Uint8Array, undefined>, ReadByCall<string | Uint8Array>, StepReader<unknown>
+{
   private readonly source: AsyncIterator<unknown>;
   private readonly options: FramesOptions;
   private readonly first: Advance;
@@ -62,8 +65,8 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
   /** Is there a step of the source that has not come yet? Heartbeats are sent meanwhile. */
   private asking = false;
   private readonly heartbeat: Alarm;
-  /** Gives the reader the frame that he waits for. */
-  private resolve: ((frame: Frame) => void) | undefined = undefined;
+  /** Who waits for a frame. */
+  private reader: StepReader<string | Uint8Array> | undefined = undefined;
   private held: Frame | undefined = undefined;
   private last: unknown = undefined;
 
@@ -87,7 +90,7 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
         this.state = 'open';
         return Promise.resolve(this.frameOf(this.first));
       case 'open':
-        return this.step();
+        return promisedStep(this);
       case 'ending':
         this.end({ kind: 'completed' });
         return Promise.resolve(over);
@@ -108,33 +111,31 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
     return over;
   }
 
-  private step(): Promise<Frame> {
-    const frame = new Promise<Frame>((resolve) => {
-      this.resolve = resolve;
-    });
+  [byCall](reader: StepReader<string | Uint8Array>): void {
+    if (this.state !== 'open' || this.held !== undefined) return tell(this.next(), reader);
+    this.reader = reader;
     if (this.options.framing === 'sse') this.heartbeat.set(this.options.heartbeatMs);
-    if (!this.asking) {
-      this.asking = true;
-      this.ask().then(
-        (advance) => this.deliver(this.frameOf(advance)),
-        (error: unknown) => this.deliver(this.failure(error)),
-      );
-    }
-    return frame;
+    if (this.asking) return;
+    this.asking = true;
+    readStep(this.source, this);
   }
 
-  private async ask(): Promise<Advance> {
-    return this.source.next();
+  arrived(advance: Advance): void {
+    this.deliver(this.frameOf(advance));
+  }
+
+  broke(error: unknown): void {
+    this.deliver(this.failure(error));
   }
 
   /** To the reader, or to his next call where he has had a heartbeat meanwhile. */
   private deliver(frame: Frame): void {
-    const { resolve } = this;
+    const { reader } = this;
     this.asking = false;
     this.heartbeat.stop();
-    this.resolve = undefined;
-    if (resolve === undefined) this.held = frame;
-    else resolve(frame);
+    this.reader = undefined;
+    if (reader === undefined) this.held = frame;
+    else reader.arrived(frame);
   }
 
   private frameOf(advance: Advance): Frame {
@@ -176,8 +177,9 @@ export class Frames implements AsyncIterableIterator<string | Uint8Array, undefi
   }
 
   private beat(): void {
-    this.resolve?.({ done: false, value: heartbeat });
-    this.resolve = undefined;
+    const { reader } = this;
+    this.reader = undefined;
+    reader?.arrived({ done: false, value: heartbeat });
   }
 
   private end(end: FramesEnd): void {

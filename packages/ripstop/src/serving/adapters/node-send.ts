@@ -1,6 +1,7 @@
 /** An answer of the neutral record, written to `node:http`. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { discardStream } from '../../call/stream.js';
+import { readStep, type StepReader } from '../../call/steps.js';
 import { type ExchangeResponse, isBodiless } from '../exchange.js';
 import type { NodeExchange } from './node-exchange.js';
 
@@ -55,7 +56,7 @@ interface PumpOptions {
 }
 
 /** From a stream to a connection, a step at a time and without a promise of its own for each. */
-class Pump {
+class Pump implements StepReader<string | Uint8Array> {
   private readonly exchange: NodeExchange;
   private readonly iterator: AsyncIterator<string | Uint8Array>;
   private readonly options: PumpOptions;
@@ -77,10 +78,10 @@ class Pump {
   }
 
   private step(): void {
-    this.iterator.next().then(this.arrived, this.broke);
+    readStep(this.iterator, this);
   }
 
-  private readonly arrived = (step: IteratorResult<string | Uint8Array>): void => {
+  arrived(step: IteratorResult<string | Uint8Array, unknown>): void {
     const { exchange, options } = this;
     if (this.over) return;
     if (exchange.gone) return this.closed();
@@ -93,13 +94,13 @@ class Pump {
     } else {
       this.waitForDrain();
     }
-  };
+  }
 
-  private readonly broke = (error: unknown): void => {
+  broke(error: unknown): void {
     if (this.over) return; // A consequence of the closing, which is known.
     this.over = true;
     this.options.reject(error);
-  };
+  }
 
   /**
    * Stalls are timed by the socket, because only the socket sees that a slow client still takes something. When its time
