@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { root } from './repository.js';
 
 /** The most that it may be, in bytes. Move it in the commit that needs it, with a sentence in the changelog. */
-const pin = 13_500;
+const pin = 13_600;
 
 const names = ['bulkhead', 'circuitBreaker', 'pipeline', 'retry', 'timeout'];
 const program = `export { ${names.join(', ')} } from 'ripstop';`;

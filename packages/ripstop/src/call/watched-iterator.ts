@@ -31,7 +31,10 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
   }
 
   next(...value: [] | [unknown]): Promise<Step> {
-    return this.advance(value).then(this.seen, this.failed);
+    return this.advance(value).then(
+      (step) => this.seen(step),
+      (error: unknown) => this.failed(error),
+    );
   }
 
   [byCall](reader: StepReader<unknown>): void {
@@ -82,7 +85,7 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
   }
 
   /** @throws what a watcher makes of the item. */
-  protected readonly seen = (step: Step): Step => {
+  private seen(step: Step): Step {
     try {
       if (step.done) this.end({ kind: 'completed' });
       else this.watcher.item?.(step.value);
@@ -90,12 +93,12 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
       this.failed(error);
     }
     return step;
-  };
+  }
 
-  protected readonly failed = (error: unknown): never => {
+  private failed(error: unknown): never {
     this.end({ kind: 'failed', error });
     throw error;
-  };
+  }
 
   protected end(end: StreamEnd): void {
     this.told(end);

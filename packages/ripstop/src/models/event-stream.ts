@@ -48,7 +48,6 @@ export class EventParser {
   /** Drops the byte order mark, and keeps split characters for the next chunk. */
   private readonly decoder = new TextDecoder();
   private readonly maxEventSize: number;
-  private readonly lineEnd = /[\r\n]/g;
   /** The beginning of a line whose end has not arrived. */
   private rest = '';
   /** The chunk before ended in CR, so that LF at the start of this one belongs to it. */
@@ -80,23 +79,23 @@ export class EventParser {
     if (chunk === '') return this.ready;
     let from = this.afterReturn && chunk.startsWith('\n') ? 1 : 0;
     this.afterReturn = false;
-    for (let end = this.nextEnd(chunk, from); end !== -1; end = this.nextEnd(chunk, from)) {
+    let feed = chunk.indexOf('\n', from);
+    let carriage = chunk.indexOf('\r', from);
+    while (feed !== -1 || carriage !== -1) {
+      const end = carriage === -1 || (feed !== -1 && feed < carriage) ? feed : carriage;
       this.line(this.rest + chunk.slice(from, end));
       this.rest = '';
       from = end + 1;
-      if (chunk[end] === '\r') {
+      if (end === carriage) {
         if (from === chunk.length) this.afterReturn = true;
-        else if (chunk[from] === '\n') from += 1;
+        else if (from === feed) from += 1;
+        carriage = chunk.indexOf('\r', from);
       }
+      if (feed !== -1 && feed < from) feed = chunk.indexOf('\n', from);
     }
     this.rest += chunk.slice(from);
     this.checkSize(this.rest.length);
     return this.ready;
-  }
-
-  private nextEnd(chunk: string, from: number): number {
-    this.lineEnd.lastIndex = from;
-    return this.lineEnd.exec(chunk)?.index ?? -1;
   }
 
   private line(line: string): void {

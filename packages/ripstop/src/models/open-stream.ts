@@ -1,4 +1,4 @@
-import { byCall, promisedStep, type ReadByCall, readStep, type StepReader, tell } from '../call/steps.js';
+import { RelayedStream } from '../call/relayed-stream.js';
 import { InvalidResponseError, StreamInterruptedError } from '../errors/upstream-errors.js';
 import { isContent, readToContent } from './content-limits.js';
 import { modelFailure } from './model-failure.js';
@@ -20,7 +20,7 @@ export async function openStream(
   if (last === undefined || (!isContent(last) && last.finishReason === undefined)) {
     throw new InvalidResponseError('The model ended its answer before it had said anything');
   }
-  return new OpenedStream(head, source);
+  return new OpenedStream(head, { [Symbol.asyncIterator]: () => source });
 }
 
 export function asGeneration(result: TextResult): Generation {
@@ -37,28 +37,13 @@ async function* inOnePiece(
   yield { ...generation, finishReason };
 }
 
-type Step = IteratorResult<Delta, unknown>;
-
 /** No generator: one that is left before it is first read would never tell its source. */
-class OpenedStream implements AsyncIterableIterator<Delta>, ReadByCall<Delta>, StepReader<Delta> {
+class OpenedStream extends RelayedStream<Delta, Delta> {
   private readonly head: Delta[];
-  private readonly source: AsyncIterator<Delta>;
-  private reader: StepReader<Delta> | undefined = undefined;
 
-  constructor(head: Delta[], source: AsyncIterator<Delta>) {
+  constructor(head: Delta[], rest: AsyncIterable<Delta>) {
+    super(rest);
     this.head = head;
-    this.source = source;
-  }
-
-  next(): Promise<IteratorResult<Delta, undefined>> {
-    const value = this.head.shift();
-    return value === undefined ? promisedStep(this) : Promise.resolve({ done: false, value });
-  }
-
-  [byCall](reader: StepReader<Delta>): void {
-    if (this.head.length > 0) return tell(this.next(), reader);
-    this.reader = reader;
-    readStep(this.source, this);
   }
 
   async return(): Promise<IteratorResult<Delta, undefined>> {
@@ -67,20 +52,18 @@ class OpenedStream implements AsyncIterableIterator<Delta>, ReadByCall<Delta>, S
     return { done: true, value: undefined };
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  arrived(step: Step): void {
-    this.reader?.arrived(step);
+  arrived(step: IteratorResult<Delta, unknown>): void {
+    this.give(step);
   }
 
   broke(error: unknown): void {
     const failure = modelFailure(error);
-    this.reader?.broke(
-      failure === error
-        ? error
-        : new StreamInterruptedError(undefined, { cause: failure, isRetryable: failure.isRetryable }),
-    );
+    if (failure === error) return this.fail(error);
+    this.fail(new StreamInterruptedError(undefined, { cause: failure, isRetryable: failure.isRetryable }));
+  }
+
+  protected override ready(): IteratorResult<Delta, undefined> | undefined {
+    const value = this.head.shift();
+    return value === undefined ? undefined : { done: false, value };
   }
 }

@@ -1,4 +1,5 @@
 /** `ripstop/serving`: what we offer over HTTP. Servers: `fetchHandler` here, `node:http` under `ripstop/node`. */
+export { RelayedStream } from '../call/relayed-stream.js';
 export type { OutputOf, StandardSchema } from '../input/issues.js';
 export type { ErrorHandlingOptions } from './adapters/error-handling.js';
 export { type FetchOptions, fetchHandler } from './adapters/fetch.js';
