@@ -29,7 +29,8 @@ function captureSettlers(resolve: (value: never) => void, reject: (reason: unkno
   rejectLatest = reject;
 }
 
-function completed(attempt: Attempt, value: unknown): void {
+/** Settles what stands for `attempt` (`settleBy`) by its outcome. An outcome that came too late is dropped. */
+export function completed(attempt: Attempt, value: unknown): void {
   const opened = isStream(value);
   if (opened && !attempt.aborted) return begin(attempt, value);
   attempt.release();
@@ -45,8 +46,8 @@ function begin(attempt: Attempt, stream: AsyncIterable<unknown> & object): void 
   attempt.resolve?.(watchStream(stream, { attempt, ended: () => attempt.release() }));
 }
 
-/** Whatever an aborted attempt throws, its end was the abort (G3, T3). */
-function failed(attempt: Attempt, error: unknown): void {
+/** The same for an error. Whatever an aborted attempt throws, its end was the abort (G3, T3). */
+export function failed(attempt: Attempt, error: unknown): void {
   attempt.release();
   attempt.reject?.(attempt.aborted ? attempt.reason : error);
 }

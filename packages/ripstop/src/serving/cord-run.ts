@@ -1,8 +1,10 @@
 /** One request to one cord, from the guard to the handler's result. */
-import { isThenable } from '../call/thenable.js';
+import { completed, failed } from '../call/abort.js';
+import type { Attempt } from '../call/attempt.js';
 import type { CallContext } from '../call/call.js';
 import type { startErrorContext } from '../call/error-context.js';
 import { isStream } from '../call/stream.js';
+import { isThenable } from '../call/thenable.js';
 import type { Cord, CordCall, Guard, GuardCall, Reply } from './cord.js';
 import { checkedOutput } from './cord-output.js';
 import { CordStream } from './cord-stream.js';
@@ -26,42 +28,82 @@ export interface CordRequest {
   readonly params: CordCall<never, never>['params'];
   readonly reply: Reply;
   readonly correlationId: string;
+  readonly context: CallContext;
   readonly log: () => Logger;
   /** Set where the handler has answered in full (`respond`); what is given then is the stream in it, if there is one. */
   inFull: ExchangeResponse | undefined;
 }
 
 /**
- * Guard, input, then the handler under the cord's layers. Gives what the handler returned, held to the output schema.
+ * Guard, input, then the handler under the cord's layers; `attempt` is settled by what the handler returned, held to the
+ * output schema. A step is waited for only where it brings a promise: a wait costs two, and a turn (an async function
+ * would cost a request five promises more, each of which pays for the hooks of error contexts).
  */
-export async function runCord(
-  cord: Cord,
-  about: CordRequest,
-  context: CallContext,
-  settings: CordRunSettings,
-): Promise<unknown> {
-  const { request, reply, correlationId } = about;
-  // Nothing is awaited that is there already: a wait costs a promise and a turn.
-  const starting = cord.answers === 'when ready' ? settings.ready() : undefined;
-  if (starting !== undefined) await starting;
-  const guard = cord.guard ?? settings.guard;
-  if (guard !== undefined) {
-    const asked = { request, route: cord.route, correlationId, notes: reply.notes };
-    const guarding = guarded(guard, asked, settings);
-    if (guarding !== undefined) await guarding;
+export class CordRun {
+  readonly cord: Cord;
+  readonly about: CordRequest;
+  readonly context: CallContext;
+  readonly settings: CordRunSettings;
+  private readonly attempt: Attempt;
+  private step = 0;
+
+  constructor(cord: Cord, about: CordRequest, settings: CordRunSettings, attempt: Attempt) {
+    this.cord = cord;
+    this.about = about;
+    this.context = about.context;
+    this.settings = settings;
+    this.attempt = attempt;
   }
-  const body = readBody(request, cord, context.runtime.clock);
-  const reading = readInput(request, cord, body === undefined ? undefined : await body);
-  const input = (isThenable(reading) ? await reading : reading) as never;
+
+  /** The steps that are left. Each is given what the one before it brought. */
+  go(brought: unknown): void {
+    let value = brought;
+    try {
+      for (let step = steps[this.step]; step !== undefined; step = steps[this.step]) {
+        this.step += 1;
+        value = step(this, value as never);
+        if (isThenable(value)) return this.wait(value);
+      }
+    } catch (error) {
+      return failed(this.attempt, error);
+    }
+    completed(this.attempt, value);
+  }
+
+  private wait(coming: PromiseLike<unknown>): void {
+    Promise.resolve(coming).then(
+      (value) => this.go(value),
+      (error: unknown) => failed(this.attempt, error),
+    );
+  }
+}
+
+const steps: readonly ((run: CordRun, brought: never) => unknown)[] = [
+  ({ cord, settings }) => (cord.answers === 'when ready' ? settings.ready() : undefined),
+  askGuard,
+  ({ cord, about, context }) => readBody(about.request, cord, context.runtime.clock),
+  ({ cord, about }, body: Uint8Array | undefined) => readInput(about.request, cord, body),
+  handle,
+  ({ about }, answer) => unpacked(about, answer),
+];
+
+function askGuard({ cord, about, settings }: CordRun): ReturnType<Guard> {
+  const guard = cord.guard ?? settings.guard;
+  if (guard === undefined) return undefined;
+  const { request, reply, correlationId } = about;
+  return guarded(guard, { request, route: cord.route, correlationId, notes: reply.notes }, settings);
+}
+
+function handle({ cord, about, context, settings }: CordRun, input: never): unknown {
+  const { correlationId } = about;
   const attempt = (context: CallContext): unknown => {
     const call = new HandlerCall(input, settings.state as never, context, about);
     return settings.inContext({ correlationId, route: cord.route }, () => cord.handler(call));
   };
-  if (cord.layers !== undefined) return unpacked(about, await underLayers(cord.layers, cord, attempt, about, context));
-  const answering = attempt(context);
-  const answer = isThenable(answering) ? await answering : answering;
-  if (cord.output === undefined) return unpacked(about, answer);
-  return unpacked(about, await checked(cord, answer));
+  if (cord.layers !== undefined) return underLayers(cord.layers, cord, attempt, about);
+  const answer = attempt(context);
+  if (cord.output === undefined) return answer;
+  return isThenable(answer) ? answer.then((value) => checked(cord, value)) : checked(cord, answer);
 }
 
 /** Asks the guard, in the request's error context. */
@@ -79,8 +121,7 @@ function underLayers(
   layers: NonNullable<Cord['layers']>,
   cord: Cord,
   attempt: (context: CallContext) => unknown,
-  { request }: CordRequest,
-  context: CallContext,
+  { request, context }: CordRequest,
 ): Promise<unknown> {
   const opened = async (context: CallContext): Promise<unknown> => {
     const result = await checked(cord, await attempt(context));

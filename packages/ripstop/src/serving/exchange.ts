@@ -54,6 +54,15 @@ export interface ExchangeResponse {
 /** Answers requests: what adapters take, and what a chute's `handle` is. */
 export type ExchangeHandler = (request: ExchangeRequest) => Promise<ExchangeResponse>;
 
+/** The handler's promise, also of one that throws instead. */
+export function handled(handler: ExchangeHandler, request: ExchangeRequest): Promise<ExchangeResponse> {
+  try {
+    return Promise.resolve(handler(request));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 const brand = Symbol.for('ripstop.ExchangeResponse');
 
 class Answer implements ExchangeResponse {

@@ -9,7 +9,7 @@ import { InvalidInputError } from '../errors/input-errors.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
 import type { Cord, CordCall, Reply } from './cord.js';
-import { type CordRequest, type CordRunSettings, guarded, runCord } from './cord-run.js';
+import { type CordRequest, CordRun, type CordRunSettings, guarded } from './cord-run.js';
 import { requestCorrelationId } from './correlation.js';
 import { type Cors, withCors } from './cors.js';
 import { requestDeadline } from './deadline-header.js';
@@ -65,6 +65,7 @@ class RequestRun {
   private frames: Frames | undefined = undefined;
   private status = 200;
   private summarised = false;
+  private cors: Record<string, string> | undefined = undefined;
 
   constructor(settings: RequestSettings, runtime: Runtime, request: ExchangeRequest) {
     this.settings = settings;
@@ -74,23 +75,30 @@ class RequestRun {
     this.correlationId = requestCorrelationId(request.headers, runtime);
   }
 
-  async answer(): Promise<ExchangeResponse> {
-    let response: ExchangeResponse;
-    let cors: Record<string, string> | undefined;
-    try {
-      cors = this.settings.cors?.headers(this.request);
-      response = await this.passed();
-    } catch (error) {
-      response = this.failure(error);
-    }
-    const { status, headers } = response;
+  answer(): Promise<ExchangeResponse> {
+    return this.passing().then(
+      (response) => this.finished(response),
+      (error: unknown) => this.finished(this.failure(error)),
+    );
+  }
+
+  private finished({ status, headers, body }: ExchangeResponse): ExchangeResponse {
     this.status = status;
-    const body = this.sent(response.body);
+    const sent = this.sent(body);
     // Ours, whatever the handler says; it stands first, since members after a spread cost a hidden class each time.
     const all: Record<string, string | readonly string[]> = { 'x-correlation-id': '', ...headers };
     all['x-correlation-id'] = this.correlationId;
-    if (cors !== undefined) Object.assign(all, withCors(headers, cors));
-    return { status, headers: all, body };
+    if (this.cors !== undefined) Object.assign(all, withCors(headers, this.cors));
+    return { status, headers: all, body: sent };
+  }
+
+  private passing(): Promise<ExchangeResponse> {
+    try {
+      this.cors = this.settings.cors?.headers(this.request);
+      return Promise.resolve(this.passed());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   private passed(): ExchangeResponse | Promise<ExchangeResponse> {
@@ -150,19 +158,28 @@ class RequestRun {
     throw new InvalidInputError(`The method is not allowed; this path answers ${allow}`, { status: 405 });
   }
 
-  private async called(
-    cord: Cord,
-    params: CordCall<never, never>['params'],
-    scope: RootScope,
-  ): Promise<ExchangeResponse> {
+  private called(cord: Cord, params: CordCall<never, never>['params'], context: RootScope): Promise<ExchangeResponse> {
     const { request, reply, correlationId } = this;
-    const about: CordRequest = { request, params, reply, correlationId, log: () => this.log(), inFull: undefined };
+    const log = (): Logger => this.log();
+    const about: CordRequest = { request, params, reply, correlationId, context, log, inFull: undefined };
     // Whatever the guard, the body, the schema and the handler do, an abort answers at once; a stream stays under it.
-    const value = await settleOrAbort(runCord(cord, about, scope, this.settings), wholeAttempt(scope));
-    const { inFull } = about;
+    const attempt = wholeAttempt(context);
+    return new Promise((resolve, reject) => {
+      attempt.settleBy((value) => {
+        try {
+          resolve(this.answered(cord, about, value));
+        } catch (error) {
+          reject(error);
+        }
+      }, reject);
+      new CordRun(cord, about, this.settings, attempt).go(undefined);
+    });
+  }
+
+  private answered(cord: Cord, { inFull }: CordRequest, value: unknown): ExchangeResponse | Promise<ExchangeResponse> {
     if (inFull !== undefined) return isStream(value) ? { ...inFull, body: value as ResponseBody } : inFull;
     if (isStream(value)) return this.streamed(cord, value[Symbol.asyncIterator]());
-    const { status, headers } = reply;
+    const { status, headers } = this.reply;
     if (value === undefined) return respond(status === 200 ? 204 : status, headers);
     return respond(status, { 'content-type': json, ...headers }, JSON.stringify(value));
   }

@@ -4,7 +4,7 @@ import { createError } from '../../errors/create-error.js';
 import type { ModelError } from '../../errors/model-error.js';
 import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler, type ErrorScope } from '../error-handler.js';
-import type { ExchangeHandler } from '../exchange.js';
+import { type ExchangeHandler, type ExchangeResponse, handled } from '../exchange.js';
 import { segmentsOf } from './app-around.js';
 import { FetchExchange, type WebExchange } from './fetch-exchange.js';
 import { toResponse } from './fetch-response.js';
@@ -35,7 +35,7 @@ export function fetchAnswerer(
   runtime: Runtime,
 ): (exchange: WebExchange) => Promise<Response> {
   const errors = errorHandler ?? createErrorHandler({}, runtime);
-  return async (exchange) => {
+  return (exchange) => {
     const scope = (): ErrorScope => {
       return { method: exchange.method, correlationId: requestCorrelationId(exchange.headers, runtime) };
     };
@@ -44,10 +44,14 @@ export function fetchAnswerer(
       const { errorType, message, correlationId } = errors.handle(error, scope());
       return createError(errorType, { message, ...(correlationId === undefined ? {} : { correlationId }) });
     };
-    try {
-      return toResponse(exchange, await handler(exchange), broken);
-    } catch (error) {
-      return toResponse(exchange, errors.respond(error, scope()), broken);
-    }
+    const failed = (error: unknown): Response => toResponse(exchange, errors.respond(error, scope()), broken);
+    const answered = (answer: ExchangeResponse): Response => {
+      try {
+        return toResponse(exchange, answer, broken);
+      } catch (error) {
+        return failed(error);
+      }
+    };
+    return handled(handler, exchange).then(answered, failed);
   };
 }
