@@ -1,8 +1,8 @@
 /** Streams as results: a call that returned one is over when the stream is. */
 import type { CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
-import { standIn } from './stand-in.js';
-import { AbortableIterator, type StreamEnd, WatchedIterator } from './watched-iterator.js';
+import { StandIn, standIn } from './stand-in.js';
+import { AbortableIterator, type StreamEnd, WatchedIterator, type Watching } from './watched-iterator.js';
 
 export type { StreamEnd } from './watched-iterator.js';
 
@@ -35,42 +35,51 @@ export function isStream(value: unknown): value is AsyncStream {
  * and the reading of a web `ReadableStream`, pass through the watcher.
  */
 export function watchStream<S>(stream: S & AsyncStream, watcher: StreamWatcher): S {
-  let over = false;
-  const ended = (end: StreamEnd): void => {
-    if (over) return;
-    over = true;
-    watcher.ended(end);
-  };
-  if (stream instanceof ReadableStream) {
-    if (!stream.locked) return watchWebStream(stream, watcher, ended) as unknown as S;
-    // Somebody reads it already, so its end cannot be seen from here.
-    ended({ kind: 'returned' });
-    return stream;
-  }
-
-  return standIn(stream, (property) => {
-    const member: unknown = Reflect.get(stream, property, stream);
-    if (typeof member !== 'function') return member;
-    if (property === Symbol.asyncIterator) return () => watchIterator(begin(stream, watcher, ended), watcher, ended);
-    // An async generator is its own iterator, and may be driven without asking for one.
-    if (property === 'next' || property === 'return' || property === 'throw') {
-      const watched = watchIterator(stream as unknown as AsyncIterator<unknown>, watcher, ended);
-      return watched[property]?.bind(watched);
-    }
-    return member.bind(stream) as unknown;
-  });
+  const watched = new WatchedStream(stream, watcher);
+  if (!(stream instanceof ReadableStream)) return standIn(watched) as S & AsyncStream;
+  if (!stream.locked) return watchWebStream(stream, watched) as unknown as S;
+  // Somebody reads it already, so its end cannot be seen from here.
+  watched.ended({ kind: 'returned' });
+  return stream;
 }
 
-function begin(
-  stream: AsyncStream,
-  { step = asItIs }: StreamWatcher,
-  ended: (end: StreamEnd) => void,
-): AsyncIterator<unknown> {
-  try {
-    return step(() => stream[Symbol.asyncIterator]());
-  } catch (error) {
-    ended({ kind: 'failed', error });
-    throw error;
+/** A stream and who watches it, who hears of one end only, however often the stream is read. */
+class WatchedStream extends StandIn<AsyncStream> implements Watching {
+  readonly watcher: StreamWatcher;
+  private over = false;
+
+  constructor(stream: AsyncStream, watcher: StreamWatcher) {
+    super(stream);
+    this.watcher = watcher;
+  }
+
+  ended(end: StreamEnd): void {
+    if (this.over) return;
+    this.over = true;
+    this.watcher.ended(end);
+  }
+
+  protected override method(property: string | symbol, member: (...values: unknown[]) => unknown): unknown {
+    if (property === Symbol.asyncIterator) return () => this.watch(this.begin());
+    if (property !== 'next' && property !== 'return' && property !== 'throw') return super.method(property, member);
+    // An async generator is its own iterator, and may be driven without asking for one.
+    const iterator = this.watch(this.original as unknown as AsyncIterator<unknown>);
+    return iterator[property].bind(iterator);
+  }
+
+  private begin(): AsyncIterator<unknown> {
+    const { step = asItIs } = this.watcher;
+    try {
+      return step(() => this.original[Symbol.asyncIterator]());
+    } catch (error) {
+      this.ended({ kind: 'failed', error });
+      throw error;
+    }
+  }
+
+  private watch(source: AsyncIterator<unknown>): WatchedIterator {
+    const { attempt } = this.watcher;
+    return attempt === undefined ? new WatchedIterator(source, this) : new AbortableIterator(source, this, attempt);
   }
 }
 
@@ -96,22 +105,8 @@ function unheard(stop: () => unknown): void {
   stopping().catch(() => undefined);
 }
 
-function watchIterator(
-  source: AsyncIterator<unknown>,
-  watcher: StreamWatcher,
-  ended: (end: StreamEnd) => void,
-): AsyncIterableIterator<unknown> {
-  const { attempt } = watcher;
-  return attempt === undefined
-    ? new WatchedIterator(source, watcher, ended)
-    : new AbortableIterator(source, watcher, { told: ended, attempt });
-}
-
-function watchWebStream(
-  stream: ReadableStream<unknown>,
-  watcher: StreamWatcher,
-  ended: (end: StreamEnd) => void,
-): ReadableStream<unknown> {
+function watchWebStream(stream: ReadableStream<unknown>, watched: WatchedStream): ReadableStream<unknown> {
+  const { watcher } = watched;
   const { step = asItIs } = watcher;
   const reader = stream.getReader();
   return new ReadableStream<unknown>(
@@ -124,20 +119,20 @@ function watchWebStream(
             watcher.attempt,
           );
           if (done) {
-            ended({ kind: 'completed' });
+            watched.ended({ kind: 'completed' });
             controller.close();
           } else {
             watcher.item?.(value);
             controller.enqueue(value);
           }
         } catch (error) {
-          ended({ kind: 'failed', error });
+          watched.ended({ kind: 'failed', error });
           if (watcher.attempt?.aborted) unheard(() => reader.cancel(error));
           controller.error(error);
         }
       },
       async cancel(reason) {
-        ended({ kind: 'returned' });
+        watched.ended({ kind: 'returned' });
         await reader.cancel(reason);
       },
     },

@@ -8,10 +8,10 @@ export type StreamEnd =
   | { readonly kind: 'completed' | 'returned' }
   | { readonly kind: 'failed'; readonly error: unknown };
 
-/** The half of a `StreamWatcher` that every step meets. */
-interface StepWatcher {
-  readonly step?: <T>(advance: () => T) => T;
-  item?(item: unknown): void;
+/** A stream's watcher as its iterator knows him. */
+export interface Watching {
+  readonly watcher: { readonly step?: <T>(advance: () => T) => T; item?(item: unknown): void };
+  ended(end: StreamEnd): void;
 }
 
 type Step = IteratorResult<unknown>;
@@ -19,15 +19,13 @@ type Step = IteratorResult<unknown>;
 /** The iterator of a stream, read one step at a time. */
 export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCall<unknown>, StepReader<unknown> {
   protected readonly source: AsyncIterator<unknown>;
-  protected readonly watcher: StepWatcher;
+  protected readonly watched: Watching;
   /** Who waits for a step, where it is not a promise. */
   protected reader: StepReader<unknown> | undefined = undefined;
-  private readonly told: (end: StreamEnd) => void;
 
-  constructor(source: AsyncIterator<unknown>, watcher: StepWatcher, told: (end: StreamEnd) => void) {
+  constructor(source: AsyncIterator<unknown>, watched: Watching) {
     this.source = source;
-    this.watcher = watcher;
-    this.told = told;
+    this.watched = watched;
   }
 
   next(...value: [] | [unknown]): Promise<Step> {
@@ -39,7 +37,7 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
 
   [byCall](reader: StepReader<unknown>): void {
     // What the source does may be in the surroundings of its own, what its reader does is not.
-    if (this.watcher.step !== undefined) return tell(this.next(), reader);
+    if (this.watched.watcher.step !== undefined) return tell(this.next(), reader);
     this.reader = reader;
     readStep(this.source, this);
   }
@@ -88,7 +86,7 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
   private seen(step: Step): Step {
     try {
       if (step.done) this.end({ kind: 'completed' });
-      else this.watcher.item?.(step.value);
+      else this.watched.watcher.item?.(step.value);
     } catch (error) {
       this.failed(error);
     }
@@ -101,11 +99,11 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
   }
 
   protected end(end: StreamEnd): void {
-    this.told(end);
+    this.watched.ended(end);
   }
 
   private inPlace<T>(work: () => T): T {
-    return this.watcher.step === undefined ? work() : this.watcher.step(work);
+    return this.watched.watcher.step === undefined ? work() : this.watched.watcher.step(work);
   }
 }
 
@@ -114,12 +112,8 @@ export class AbortableIterator extends WatchedIterator {
   private readonly attempt: CallScope;
   private stopListening: (() => void) | undefined = undefined;
 
-  constructor(
-    source: AsyncIterator<unknown>,
-    watcher: StepWatcher,
-    { told, attempt }: { readonly told: (end: StreamEnd) => void; readonly attempt: CallScope },
-  ) {
-    super(source, watcher, told);
+  constructor(source: AsyncIterator<unknown>, watched: Watching, attempt: CallScope) {
+    super(source, watched);
     this.attempt = attempt;
   }
 
@@ -130,7 +124,7 @@ export class AbortableIterator extends WatchedIterator {
   }
 
   override [byCall](reader: StepReader<unknown>): void {
-    if (this.watcher.step !== undefined) return tell(this.next(), reader);
+    if (this.watched.watcher.step !== undefined) return tell(this.next(), reader);
     if (this.begun(reader)) readStep(this.source, this);
   }
 

@@ -1,4 +1,4 @@
-import { standIn } from '../../call/stand-in.js';
+import { StandIn, standIn } from '../../call/stand-in.js';
 
 /** A stream before its first item. */
 export interface OpeningStream<S> {
@@ -20,7 +20,7 @@ export function openStream<S extends AsyncStream>(stream: S): OpeningStream<S> {
   const open = async (): Promise<S> => {
     iterator = stream[Symbol.asyncIterator]();
     const rest = iterator;
-    return begunAt(stream, resumed(await rest.next(), rest));
+    return standIn(new Begun(stream, resumed(await rest.next(), rest)));
   };
   return { opened: open(), discard: () => unheard(() => iterator?.return?.()) };
 }
@@ -48,18 +48,24 @@ function openWebStream(stream: ReadableStream<unknown>): OpeningStream<ReadableS
 }
 
 /** Whoever drives the stream itself, as an async generator may be, and who first asks for its iterator, resumes. */
-function begunAt<S extends AsyncStream>(stream: S, iterator: AsyncIterableIterator<unknown>): S {
-  let taken = false;
-  return standIn(stream, (property) => {
-    const member: unknown = Reflect.get(stream, property, stream);
-    if (typeof member !== 'function') return member;
+class Begun<S extends AsyncStream> extends StandIn<S> {
+  private readonly iterator: AsyncIterableIterator<unknown>;
+  private taken = false;
+
+  constructor(stream: S, iterator: AsyncIterableIterator<unknown>) {
+    super(stream);
+    this.iterator = iterator;
+  }
+
+  protected override method(property: string | symbol, member: (...values: unknown[]) => unknown): unknown {
+    const { iterator } = this;
     if (property === 'next' || property === 'return' || property === 'throw') return iterator[property]?.bind(iterator);
-    if (property !== Symbol.asyncIterator || taken) return member.bind(stream) as unknown;
+    if (property !== Symbol.asyncIterator || this.taken) return super.method(property, member);
     return () => {
-      taken = true;
+      this.taken = true;
       return iterator;
     };
-  });
+  }
 }
 
 function resumed(first: IteratorResult<unknown>, rest: AsyncIterator<unknown>): AsyncIterableIterator<unknown> {
