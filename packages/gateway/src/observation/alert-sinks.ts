@@ -1,5 +1,4 @@
 /** The sinks that a configuration names. */
-import { createTransport } from 'nodemailer';
 import type { Runtime } from 'ripstop';
 import {
   type AlertSink,
@@ -46,7 +45,18 @@ function sinkOf(config: AlertSinkConfig, name: string, runtime: Runtime): AlertS
 /** A try at a delivery is given up after ten seconds, and its connection must not outlive it for long. */
 const silenceMs = 9_000;
 
+/** Its client is loaded with the first mail: most gateways send none, and it takes several megabytes. */
 function mailTransport(url: string): MailTransport {
   const limits = { connectionTimeout: silenceMs, greetingTimeout: silenceMs, socketTimeout: silenceMs };
-  return createTransport({ url, ...limits, dnsTimeout: silenceMs });
+  const opening = async (): Promise<MailTransport> => {
+    const { createTransport } = await import('nodemailer');
+    return createTransport({ url, ...limits, dnsTimeout: silenceMs });
+  };
+  let transport: Promise<MailTransport> | undefined;
+  return {
+    async sendMail(mail) {
+      transport ??= opening();
+      return (await transport).sendMail(mail);
+    },
+  };
 }
