@@ -109,13 +109,14 @@ export class NodeExchange implements ExchangeRequest {
 
       const chunks: Uint8Array[] = [];
       let length = 0;
+      // Its listeners would keep the pieces of the body as long as its answer takes.
       const over = (): void => {
         timer.cancel();
+        request.off('data', keep).off('end', end);
         this.rejectBody = undefined;
       };
       const fail = (error: ModelError): void => {
         over();
-        request.off('data', keep).off('end', end);
         // The rest stays in the kernel until the answer is out: nobody's memory grows.
         request.pause();
         reject(error);
