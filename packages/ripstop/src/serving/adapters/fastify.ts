@@ -36,7 +36,10 @@ export function mount(
     const errors = new AppErrors({ errorHandler: options.errorHandler }, runtime);
     // The chute reads the body itself, under its own limits.
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+    // Of the usual type by name: Fastify remembers which parser a type has, but not that it has only the one for all.
+    for (const type of ['application/json', '*']) {
+      app.addContentTypeParser(type, (_request, _payload, parsed) => parsed(null));
+    }
     app.setErrorHandler((error, request, reply) => fail(errors, error, request, reply));
     for (const path of ['/', '/*']) {
       app.all(path, (request, reply) => {
