@@ -130,7 +130,7 @@ test('D54 D102 GW21: names, routes, ids and texts that nobody has ever heard of 
 
 test('R197: of one incident after the other, the last 200 are remembered', async () => {
   const opened = async (): Promise<number> => (await series()).get('ripstop_incidents_total{subject="main"}') ?? 0;
-  for (let round = 0; round < 20 && (await opened()) <= 220; round += 1) {
+  for (let round = 0; round < 100 && (await opened()) <= 220; round += 1) {
     for (let n = 0; n < 25; n += 1) {
       for (const content of ['refuse', 'fine'])
         await post(`${gateway.url}/v1/chat/completions`, { user: word(), messages: [{ role: 'user', content }] });
