@@ -5,3 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 // streams that begin together; afterwards everything that each piece of a stream needs would wait there for a full
 // collection, which took a fifth of the processor's time and doubled the memory under a thousand streams (V8 11).
 setFlagsFromString('--no-allocation-site-pretenuring');
+
+// V8 lets a small heap grow to four times what was in use before it collects it all. What a thousand streams leave when
+// they end is dropped sooner so: 60 MB less at the peak, for four collections more, 2 to 4 % of the processor's time.
+setFlagsFromString('--heap-growing-percent=30');
