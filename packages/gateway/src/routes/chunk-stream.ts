@@ -39,8 +39,12 @@ export class ChunkStream extends RelayedStream<Delta, Chunk> {
       note(this.reply, this.answer.serving);
       return this.give(over);
     }
-    if (isContent(step.value)) this.pieces += 1;
-    this.made = this.make(step.value);
+    try {
+      if (isContent(step.value)) this.pieces += 1;
+      this.made = this.make(step.value);
+    } catch (error) {
+      return this.fail(error);
+    }
     const first = this.ready();
     if (first === undefined) this.readOn();
     else this.give(first);

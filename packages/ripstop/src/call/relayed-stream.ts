@@ -14,7 +14,7 @@ export abstract class RelayedStream<In, Out>
     this.source = source[Symbol.asyncIterator]();
   }
 
-  /** A step of the source has come, and somebody waits for what is made of it. */
+  /** A step of the source has come, and somebody waits for what is made of it. Never throws: it tells by `fail`. */
   abstract arrived(step: IteratorResult<In, unknown>): void;
 
   /** The source has failed, and somebody waits. */

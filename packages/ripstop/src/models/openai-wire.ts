@@ -148,7 +148,8 @@ function choicesOf(raw: Json): readonly Json[] {
 /** Our own fields speak of one choice, the first where there are several; all of them are in `raw`. */
 function firstChoice(raw: Json): Json | undefined {
   const choices = choicesOf(raw);
-  return choices.find((choice) => choice['index'] === 0) ?? choices[0];
+  const [first] = choices;
+  return first?.['index'] === 0 ? first : (choices.find((choice) => choice['index'] === 0) ?? first);
 }
 
 /** A text that says something. */
