@@ -19,7 +19,7 @@ test('a delta becomes no chunk, one or several, in order, and the log line learn
   const noted = reply();
   const chunks = new ChunkStream(
     answerOf('ab', '', 'c'),
-    ({ text = '' }) => [...text].map((letter) => ({ letter })),
+    ({ text = '' }) => text.split('').map((letter) => ({ letter })),
     noted,
   );
   const letters: unknown[] = [];

@@ -47,8 +47,7 @@ export function nextStep<T>(
   value: [] | [unknown],
 ): Promise<IteratorResult<T, unknown>> {
   try {
-    const step: unknown = source.next(...(value as []));
-    return (step instanceof Promise ? step : Promise.resolve(step)) as Promise<IteratorResult<T, unknown>>;
+    return Promise.resolve(source.next(...(value as [])));
   } catch (error) {
     return Promise.reject(error);
   }

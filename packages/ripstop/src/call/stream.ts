@@ -53,6 +53,11 @@ class WatchedStream extends StandIn<AsyncStream> implements Watching {
     this.watcher = watcher;
   }
 
+  inPlace<T>(work: () => T): T {
+    const { step } = this.watcher;
+    return step === undefined ? work() : step(work);
+  }
+
   ended(end: StreamEnd): void {
     if (this.over) return;
     this.over = true;
@@ -68,9 +73,8 @@ class WatchedStream extends StandIn<AsyncStream> implements Watching {
   }
 
   private begin(): AsyncIterator<unknown> {
-    const { step = asItIs } = this.watcher;
     try {
-      return step(() => this.original[Symbol.asyncIterator]());
+      return this.inPlace(() => this.original[Symbol.asyncIterator]());
     } catch (error) {
       this.ended({ kind: 'failed', error });
       throw error;
@@ -82,8 +86,6 @@ class WatchedStream extends StandIn<AsyncStream> implements Watching {
     return attempt === undefined ? new WatchedIterator(source, this) : new AbortableIterator(source, this, attempt);
   }
 }
-
-const asItIs = <T>(advance: () => T): T => advance();
 
 /** Tells a stream that nobody will read it: it came too late. Whether it hears that is its own business. */
 export function discardStream(stream: AsyncStream): void {
@@ -107,7 +109,6 @@ function unheard(stop: () => unknown): void {
 
 function watchWebStream(stream: ReadableStream<unknown>, watched: WatchedStream): ReadableStream<unknown> {
   const { watcher } = watched;
-  const { step = asItIs } = watcher;
   const reader = stream.getReader();
   return new ReadableStream<unknown>(
     {
@@ -115,7 +116,7 @@ function watchWebStream(stream: ReadableStream<unknown>, watched: WatchedStream)
         try {
           if (watcher.attempt?.aborted) throw watcher.attempt.reason;
           const { done, value } = await orAbort(
-            step(() => reader.read()),
+            watched.inPlace(() => reader.read()),
             watcher.attempt,
           );
           if (done) {

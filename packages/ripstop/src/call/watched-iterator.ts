@@ -11,6 +11,8 @@ export type StreamEnd =
 /** A stream's watcher as its iterator knows him. */
 export interface Watching {
   readonly watcher: { readonly step?: <T>(advance: () => T) => T; item?(item: unknown): void };
+  /** Does a part of a step where the watcher wants it done. */
+  inPlace<T>(work: () => T): T;
   ended(end: StreamEnd): void;
 }
 
@@ -44,13 +46,13 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
 
   async return(value?: unknown): Promise<Step> {
     this.end({ kind: 'returned' });
-    return (await this.inPlace(() => this.source.return?.(value))) ?? { done: true, value };
+    return (await this.watched.inPlace(() => this.source.return?.(value))) ?? { done: true, value };
   }
 
   async throw(error?: unknown): Promise<Step> {
     this.end({ kind: 'failed', error });
     if (this.source.throw === undefined) throw error;
-    return this.inPlace(() => this.source.throw?.(error) ?? Promise.reject(error));
+    return this.watched.inPlace(() => this.source.throw?.(error) ?? Promise.reject(error));
   }
 
   [Symbol.asyncIterator](): this {
@@ -79,7 +81,7 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
   }
 
   protected advance(value: [] | [unknown]): Promise<Step> {
-    return this.inPlace(() => nextStep(this.source, value));
+    return this.watched.inPlace(() => nextStep(this.source, value));
   }
 
   /** @throws what a watcher makes of the item. */
@@ -100,10 +102,6 @@ export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCa
 
   protected end(end: StreamEnd): void {
     this.watched.ended(end);
-  }
-
-  private inPlace<T>(work: () => T): T {
-    return this.watched.watcher.step === undefined ? work() : this.watched.watcher.step(work);
   }
 }
 
