@@ -36,5 +36,5 @@ export function newCorrelationId({ clock, random }: Runtime): string {
 }
 
 function sixDigits(number: number): string {
-  return `${digits[Math.floor(number / bits12)]}${digits[number % bits12]}`;
+  return `${digits[number >>> 12]}${digits[number & 0xfff]}`;
 }

@@ -8,7 +8,7 @@ import type { ErrorType } from '../errors/error-types.js';
 import { InvalidInputError } from '../errors/input-errors.js';
 import { ModelError } from '../errors/model-error.js';
 import { CancelledError } from '../errors/rejections.js';
-import type { Cord, CordCall, Reply } from './cord.js';
+import type { Cord, Reply } from './cord.js';
 import { type CordRequest, CordRun, type CordRunSettings, guarded } from './cord-run.js';
 import { requestCorrelationId } from './correlation.js';
 import { type Cors, withCors } from './cors.js';
@@ -18,6 +18,7 @@ import type { ErrorScope } from './error-report.js';
 import { type ExchangeRequest, type ExchangeResponse, type ResponseBody, respond } from './exchange.js';
 import { Frames, type FramesEnd, streamHeaders } from './frames.js';
 import { type Logger, withFields } from './logger.js';
+import { type Outcome, tell } from './outcome.js';
 import { type Middleware, PassingCall, throughMiddlewares } from './middleware.js';
 import { type Dialect, errorFormat } from './problem.js';
 import type { RequestSummary } from './request-summary.js';
@@ -50,6 +51,8 @@ const json = 'application/json; charset=utf-8';
 /** What a page may ask of a path that does not exist, so that it gets to read the 404. */
 const anyMethod = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
+type FoundCord = Extract<Match<Cord>, { readonly kind: 'found' }>;
+
 class RequestRun {
   private readonly settings: RequestSettings;
   private readonly runtime: Runtime;
@@ -76,10 +79,18 @@ class RequestRun {
   }
 
   answer(): Promise<ExchangeResponse> {
-    return this.passing().then(
-      (response) => this.finished(response),
-      (error: unknown) => this.finished(this.failure(error)),
-    );
+    return new Promise((answered, failed) => {
+      const done: Outcome = { answered, failed };
+      const outcome: Outcome = {
+        answered: (response) => tell(done, () => this.finished(response)),
+        failed: (error) => tell(done, () => this.finished(this.failure(error))),
+      };
+      try {
+        this.pass(outcome);
+      } catch (error) {
+        outcome.failed(error);
+      }
+    });
   }
 
   private finished({ status, headers, body }: ExchangeResponse): ExchangeResponse {
@@ -92,23 +103,12 @@ class RequestRun {
     return { status, headers: all, body: sent };
   }
 
-  private passing(): Promise<ExchangeResponse> {
-    try {
-      this.cors = this.settings.cors?.headers(this.request);
-      return Promise.resolve(this.passed());
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  private passed(): ExchangeResponse | Promise<ExchangeResponse> {
+  private pass(outcome: Outcome): void {
     const { request, settings } = this;
+    this.cors = settings.cors?.headers(request);
     const match = this.matched();
-    if (settings.cors !== undefined) {
-      const allowed = match.kind === 'wrong_method' ? match.allowed : anyMethod;
-      const preflight = settings.cors.preflight(request, allowed);
-      if (preflight !== undefined) return preflight;
-    }
+    const preflight = settings.cors?.preflight(request, match.kind === 'wrong_method' ? match.allowed : anyMethod);
+    if (preflight !== undefined) return outcome.answered(preflight);
     const scope = createContext(
       {
         signal: request.caller ?? request.signal,
@@ -119,8 +119,8 @@ class RequestRun {
     );
     this.scope = scope;
     if (scope.aborted) throw scope.reason;
-    if (settings.middlewares.length === 0) return this.routed(match, scope);
-    return settleOrAbort(this.aroundRouted(match, scope), abortable(scope));
+    if (settings.middlewares.length === 0) return this.routed(match, scope, outcome);
+    settleOrAbort(this.aroundRouted(match, scope), abortable(scope)).then(outcome.answered, outcome.failed);
   }
 
   private matched(): Match<Cord> {
@@ -138,12 +138,15 @@ class RequestRun {
     const state = settings.state as never;
     const call = new PassingCall({ request, route, correlationId, state, context, reply }, () => this.log());
     return settings.inContext({ correlationId, route }, () => {
-      return throughMiddlewares(settings.middlewares, call, () => this.routed(match, context));
+      return throughMiddlewares(settings.middlewares, call, () => {
+        return new Promise((answered, failed) => this.routed(match, context, { answered, failed }));
+      });
     });
   }
 
-  private routed(match: Match<Cord>, scope: RootScope): Promise<ExchangeResponse> {
-    return match.kind === 'found' ? this.called(match.target, match.params, scope) : this.refused(match);
+  private routed(match: Match<Cord>, scope: RootScope, outcome: Outcome): void {
+    if (match.kind === 'found') this.called(match, scope, outcome);
+    else tell(outcome, () => this.refused(match));
   }
 
   private async refused(match: Exclude<Match<Cord>, { readonly kind: 'found' }>): Promise<ExchangeResponse> {
@@ -158,22 +161,24 @@ class RequestRun {
     throw new InvalidInputError(`The method is not allowed; this path answers ${allow}`, { status: 405 });
   }
 
-  private called(cord: Cord, params: CordCall<never, never>['params'], context: RootScope): Promise<ExchangeResponse> {
+  private called({ target: cord, params }: FoundCord, context: RootScope, outcome: Outcome): void {
     const { request, reply, correlationId } = this;
     const log = (): Logger => this.log();
     const about: CordRequest = { request, params, reply, correlationId, context, log, inFull: undefined };
     // Whatever the guard, the body, the schema and the handler do, an abort answers at once; a stream stays under it.
     const attempt = wholeAttempt(context);
-    return new Promise((resolve, reject) => {
-      attempt.settleBy((value) => {
-        try {
-          resolve(this.answered(cord, about, value));
-        } catch (error) {
-          reject(error);
-        }
-      }, reject);
-      new CordRun(cord, about, this.settings, attempt).go(undefined);
-    });
+    let settled = false;
+    attempt.settleBy(
+      (value) => {
+        if (!settled) tell(outcome, () => this.answered(cord, about, value));
+        settled = true;
+      },
+      (error) => {
+        if (!settled) outcome.failed(error);
+        settled = true;
+      },
+    );
+    new CordRun(cord, about, this.settings, attempt).go(undefined);
   }
 
   private answered(cord: Cord, { inFull }: CordRequest, value: unknown): ExchangeResponse | Promise<ExchangeResponse> {
@@ -256,7 +261,7 @@ class RequestRun {
       correlationId: this.correlationId,
       method,
       route: this.route,
-      ms: this.elapsed(),
+      ms: this.runtime.clock.now() - this.started,
       format: errorFormat(this.dialect ?? this.settings.dialectNear(path), headers['accept']),
       headers: this.reply.headers,
     };
@@ -265,10 +270,6 @@ class RequestRun {
   private log(): Logger {
     const { logger, name } = this.settings;
     return withFields(logger, { chute: name, correlation_id: this.correlationId });
-  }
-
-  private elapsed(): number {
-    return this.runtime.clock.now() - this.started;
   }
 
   private summarise(status: number, kind: 'whole' | 'stream', errorType?: ErrorType): void {

@@ -29,7 +29,8 @@ export function mount(
   runtime: Runtime = systemRuntime,
 ): (c: Context) => Promise<Response> {
   const answer = fetchAnswerer(handler, options, runtime);
-  return (c) => answer(exchangeOf(c, runtime.clock));
+  const segments = new Map<string, number>();
+  return (c) => answer(exchangeOf(c, segments, runtime.clock));
 }
 
 const header = 'x-correlation-id';
@@ -98,8 +99,11 @@ function headersOf(c: Context): RequestHeaders {
   return (serverOf(c).incoming?.headers as RequestHeaders | undefined) ?? Object.fromEntries(c.req.raw.headers);
 }
 
-function exchangeOf(c: Context, clock: Clock): WebExchange {
-  const segments = segmentsOf(c.req.matchedRoutes[c.req.routeIndex]?.path ?? '/');
+/** `known` are the segments of the routes that it is mounted at, which are counted once. */
+function exchangeOf(c: Context, known: Map<string, number>, clock: Clock): WebExchange {
+  const route = c.req.matchedRoutes[c.req.routeIndex]?.path ?? '/';
+  const segments = known.get(route) ?? segmentsOf(route);
+  known.set(route, segments);
   const around = { segments, correlationId: knownCorrelationId(c) };
   const { incoming, outgoing } = serverOf(c);
   // A body that anybody has laid hands on is read as Hono reads it.
