@@ -9,13 +9,10 @@ export function isCorrelationId(value: unknown): value is string {
   return typeof value === 'string' && value.length <= maxLength && allowed.test(value);
 }
 
-const bits12 = 2 ** 12;
 const bits24 = 2 ** 24;
 
 /** Every number of 12 bits in hexadecimal: to write them anew takes the engine most of an id's time. */
-const digits: readonly string[] = Array.from({ length: bits12 }, (_, number) => {
-  return (bits12 + number).toString(16).slice(1);
-});
+const digits = Array.from({ length: 0x1000 }, (_, number) => (0x1000 + number).toString(16).slice(1));
 
 /** The time part of the latest id: many are made within one millisecond. */
 let latestMs = Number.NaN;
@@ -25,16 +22,21 @@ let latestTime = '';
 export function newCorrelationId({ clock, random }: Runtime): string {
   const ms = clock.date().getTime();
   if (ms !== latestMs) {
-    const time = sixDigits(Math.floor(ms / bits24) % bits24) + sixDigits(ms % bits24);
+    const time = sixDigits((ms / bits24) % bits24) + sixDigits(ms % bits24);
     latestTime = `${time.slice(0, 8)}-${time.slice(8)}-7`;
     latestMs = ms;
   }
-  const short = Math.floor(random() * 2 ** 26);
-  const variant = '89ab'[short >>> 24];
-  const chance = `${digits[short & 0xfff]}-${variant}${digits[(short >>> 12) & 0xfff]}`;
-  return `${latestTime}${chance}-${sixDigits(Math.floor(random() * bits24))}${sixDigits(Math.floor(random() * bits24))}`;
+  const short = random() * 2 ** 26;
+  const low = threeDigits(short);
+  const variant = '89ab'[short >>> 24] + threeDigits(short >>> 12);
+  return `${latestTime}${low}-${variant}-${sixDigits(random() * bits24)}${sixDigits(random() * bits24)}`;
+}
+
+/** The lowest of the whole part. */
+function threeDigits(number: number): string {
+  return digits[number & 0xfff] as string;
 }
 
 function sixDigits(number: number): string {
-  return `${digits[number >>> 12]}${digits[number & 0xfff]}`;
+  return threeDigits(number >>> 12) + threeDigits(number);
 }
