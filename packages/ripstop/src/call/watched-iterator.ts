@@ -1,4 +1,4 @@
-/** What happens to every item of every stream, so it makes as little as it can: a promise or two. */
+/** What happens to every item of every stream, so it makes as little as it can. */
 import type { CallScope } from './call.js';
 import { afterCompletedOutcomes, tooLate } from './completed-first.js';
 import { byCall, nextStep, type ReadByCall, readStep, type StepReader, tell } from './steps.js';
@@ -22,7 +22,7 @@ type Step = IteratorResult<unknown>;
 export class WatchedIterator implements AsyncIterableIterator<unknown>, ReadByCall<unknown>, StepReader<unknown> {
   protected readonly source: AsyncIterator<unknown>;
   protected readonly watched: Watching;
-  /** Who waits for a step, where it is not a promise. */
+  /** Who waits for a step, where it is handed on by a call. */
   protected reader: StepReader<unknown> | undefined = undefined;
 
   constructor(source: AsyncIterator<unknown>, watched: Watching) {

@@ -17,8 +17,7 @@ export function requestBody(
   const body: Record<string, unknown> = { model: undefined, stream: undefined, stream_options: undefined, ...request };
   // Newer models refuse `max_tokens`; whoever sent the newer field gets the option there.
   const limit = 'max_completion_tokens' in request ? 'max_completion_tokens' : 'max_tokens';
-  const { maxTokens = body[limit], temperature = body['temperature'], topP = body['top_p'] } = options;
-  const { seed = body['seed'], stop = body['stop'] } = options;
+  const { maxTokens, temperature, topP, seed, stop } = options;
   if (maxTokens !== undefined) body[limit] = maxTokens;
   if (temperature !== undefined) body['temperature'] = temperature;
   if (topP !== undefined) body['top_p'] = topP;
