@@ -14,13 +14,22 @@ type StorageClass = new () => Storage;
 
 interface Host {
   readonly AsyncLocalStorage?: StorageClass;
-  readonly process?: { getBuiltinModule?(name: string): { readonly AsyncLocalStorage?: StorageClass } | undefined };
+  readonly process?: { getBuiltinModule?(name: string): Builtin | undefined };
+}
+
+interface Builtin {
+  readonly AsyncLocalStorage?: StorageClass;
+  readonly AsyncResource?: new (type: string, options: { readonly requireManualDestroy: boolean }) => Surroundings;
 }
 
 /** The storage that `host` offers, else one for the synchronous part. Exported for its test. */
-export function storageOf({ AsyncLocalStorage, process }: Host): Storage {
-  const Found = process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage ?? AsyncLocalStorage;
+export function storageOf(host: Host): Storage {
+  const Found = builtin(host)?.AsyncLocalStorage ?? host.AsyncLocalStorage;
   return Found === undefined ? synchronousStorage() : new Found();
+}
+
+function builtin({ process }: Host): Builtin | undefined {
+  return process?.getBuiltinModule?.('node:async_hooks');
 }
 
 function synchronousStorage(): Storage {
@@ -50,6 +59,19 @@ export function surroundings(): object | undefined {
 export function inside<T>(store: object | undefined, work: () => T): T {
   // A platform's storage makes every promise dearer from its first `run` on, so nothing is run inside of nothing.
   return store === storage.getStore() ? work() : storage.run(store, work);
+}
+
+/** Somewhere to go on from later: with all that is around the code that made it, whoever's storages that is in. */
+export interface Surroundings {
+  runInAsyncScope<Args extends unknown[]>(work: (...args: Args) => void, self: unknown, ...args: Args): void;
+}
+
+const Resource = builtin(globalThis)?.AsyncResource;
+const nothingKept: Surroundings = { runInAsyncScope: (work, self, ...args) => void Reflect.apply(work, self, args) };
+
+/** What `await` would keep, at the price of no promise. Where the platform has no such thing, nothing is kept. */
+export function keptSurroundings(): Surroundings {
+  return Resource === undefined ? nothingKept : new Resource('RIPSTOP', { requireManualDestroy: true });
 }
 
 /** `action` as it would run here and now, for those who keep it and call it later from somewhere else. */

@@ -3,7 +3,7 @@ import { assertCount, assertPositive, type Defaults, withDefaults } from '../cal
 import type { Clock } from '../call/runtime.js';
 import { InvalidInputError } from '../errors/input-errors.js';
 import { jsonLimitDefaults } from '../input/json-limits.js';
-import type { ExchangeRequest } from './exchange.js';
+import type { BodyReader, ExchangeRequest } from './exchange.js';
 
 /** Limits on request bodies, of a chute or of one cord. */
 export interface BodyLimitOptions {
@@ -41,26 +41,23 @@ export function bodyLimits(options: BodyLimitOptions, defaults: BodyLimits = bod
 }
 
 /**
- * The body, within its limits of size and time.
- *
- * @throws InvalidInputError 413 when it is too large, 408 when it is too slow.
+ * Tells the reader of the body, within its limits of size and time, or of what is wrong with it: an InvalidInputError
+ * 413 when it is too large, 408 when it is too slow.
  */
-export function readLimited(request: ExchangeRequest, limits: BodyLimits, clock: Clock): Promise<Uint8Array> {
+export function readLimited(request: ExchangeRequest, limits: BodyLimits, clock: Clock, reader: BodyReader): void {
   const { bodyLimitBytes, bodyTimeoutMs } = limits;
-  const reading = request.readBody(bodyLimitBytes, bodyTimeoutMs);
-  if (request.timesBody === 'yes' || bodyTimeoutMs === Number.POSITIVE_INFINITY) return reading;
+  if (request.readBodyByCall !== undefined) return request.readBodyByCall(reader, bodyLimitBytes, bodyTimeoutMs);
+  inTime(request.readBody(bodyLimitBytes), bodyTimeoutMs, clock).then(
+    (body) => reader.arrived(body),
+    (error: unknown) => reader.broke(error),
+  );
+}
+
+function inTime<T>(reading: Promise<T>, limitMs: number, clock: Clock): Promise<T> {
+  if (limitMs === Number.POSITIVE_INFINITY) return reading;
   return new Promise((resolve, reject) => {
-    const timer = clock.after(bodyTimeoutMs, () => reject(tooSlow(bodyTimeoutMs)));
-    reading.then(
-      (bytes) => {
-        timer.cancel();
-        resolve(bytes);
-      },
-      (error: unknown) => {
-        timer.cancel();
-        reject(error);
-      },
-    );
+    const timer = clock.after(limitMs, () => reject(tooSlow(limitMs)));
+    reading.then(resolve, reject).finally(() => timer.cancel());
   });
 }
 

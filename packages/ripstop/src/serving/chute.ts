@@ -19,7 +19,7 @@ import type { CordHandler, CordOptions } from './cord.js';
 import { type Cords, createCords } from './cords.js';
 import { createCors } from './cors.js';
 import { createErrorHandler, type ErrorHandler } from './error-handler.js';
-import type { ExchangeRequest, ExchangeResponse } from './exchange.js';
+import type { ExchangeHandler } from './exchange.js';
 import type { JsonSchema } from './json-schema.js';
 import { createLifecycle, type Hook, type HookOptions, type Lifecycle } from './lifecycle.js';
 import type { Listen, ListenOptions } from './listen.js';
@@ -68,7 +68,7 @@ class Service<State extends object> {
   readonly version: string;
   readonly state: State;
   readonly errorHandler: ErrorHandler;
-  readonly handle: (request: ExchangeRequest) => Promise<ExchangeResponse>;
+  readonly handle: ExchangeHandler;
   readonly fetch: (request: Request) => Promise<Response>;
   private readonly settings: Settings<State>;
   private readonly logger: Logger;

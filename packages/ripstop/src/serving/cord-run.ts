@@ -8,7 +8,7 @@ import { isThenable } from '../call/thenable.js';
 import type { Cord, CordCall, Guard, GuardCall, Reply } from './cord.js';
 import { checkedOutput } from './cord-output.js';
 import { CordStream } from './cord-stream.js';
-import { type ExchangeRequest, type ExchangeResponse, isResponse } from './exchange.js';
+import { type BodyReader, type ExchangeRequest, type ExchangeResponse, isResponse } from './exchange.js';
 import type { Logger } from './logger.js';
 import { readBody, readInput } from './read-input.js';
 
@@ -39,7 +39,7 @@ export interface CordRequest {
  * output schema. A step is waited for only where it brings a promise: a wait costs two, and a turn (an async function
  * would cost a request five promises more, each of which pays for the hooks of error contexts).
  */
-export class CordRun {
+export class CordRun implements BodyReader {
   readonly cord: Cord;
   readonly about: CordRequest;
   readonly context: CallContext;
@@ -62,6 +62,7 @@ export class CordRun {
       for (let step = steps[this.step]; step !== undefined; step = steps[this.step]) {
         this.step += 1;
         value = step(this, value as never);
+        if (value === coming) return;
         if (isThenable(value)) return this.wait(value);
       }
     } catch (error) {
@@ -70,18 +71,29 @@ export class CordRun {
     completed(this.attempt, value);
   }
 
-  private wait(coming: PromiseLike<unknown>): void {
-    Promise.resolve(coming).then(
+  private wait(value: PromiseLike<unknown>): void {
+    Promise.resolve(value).then(
       (value) => this.go(value),
       (error: unknown) => failed(this.attempt, error),
     );
   }
+
+  arrived(body: Uint8Array): void {
+    this.go(body);
+  }
+
+  broke(error: unknown): void {
+    failed(this.attempt, error);
+  }
 }
+
+/** What a step gives that goes on by itself. */
+const coming = Symbol('coming');
 
 const steps: readonly ((run: CordRun, brought: never) => unknown)[] = [
   ({ cord, settings }) => (cord.answers === 'when ready' ? settings.ready() : undefined),
   askGuard,
-  ({ cord, about, context }) => readBody(about.request, cord, context.runtime.clock),
+  readWhole,
   ({ cord, about }, body: Uint8Array | undefined) => readInput(about.request, cord, body),
   handle,
   ({ about }, answer) => unpacked(about, answer),
@@ -92,6 +104,11 @@ function askGuard({ cord, about, settings }: CordRun): ReturnType<Guard> {
   if (guard === undefined) return undefined;
   const { request, reply, correlationId } = about;
   return guarded(guard, { request, route: cord.route, correlationId, notes: reply.notes }, settings);
+}
+
+function readWhole(run: CordRun): typeof coming | undefined {
+  const { cord, about, context } = run;
+  return readBody(about.request, cord, context.runtime.clock, run) === 'coming' ? coming : undefined;
 }
 
 function handle({ cord, about, context, settings }: CordRun, input: never): unknown {

@@ -32,8 +32,6 @@ export interface ExchangeRequest {
   readonly caller?: CallerSignal | undefined;
   /** The address at the other end of the connection, which may be a proxy's. */
   readonly remoteAddress?: string | undefined;
-  /** Does `readBody` hold to its `timeoutMs`? Where it does not, whoever reads the body has to. */
-  readonly timesBody?: 'yes' | undefined;
   /**
    * The whole body. It is read once, and never further than the limit.
    *
@@ -42,6 +40,17 @@ export interface ExchangeRequest {
    * @throws CancelledError when the client leaves before the end.
    */
   readBody(limitBytes: number, timeoutMs?: number): Promise<Uint8Array>;
+  /**
+   * The same without the promise: tells the reader, once, as soon as it knows, and holds to `timeoutMs`. An adapter may
+   * leave it out; then whoever reads the body has to look to the time.
+   */
+  readBodyByCall?(reader: BodyReader, limitBytes: number, timeoutMs: number): void;
+}
+
+/** Is told of a body, by one of its two methods, and once. */
+export interface BodyReader {
+  arrived(body: Uint8Array): void;
+  broke(error: unknown): void;
 }
 
 /** An answer, wherever it goes. */
@@ -53,15 +62,6 @@ export interface ExchangeResponse {
 
 /** Answers requests: what adapters take, and what a chute's `handle` is. */
 export type ExchangeHandler = (request: ExchangeRequest) => Promise<ExchangeResponse>;
-
-/** The handler's promise, also of one that throws instead. */
-export function handled(handler: ExchangeHandler, request: ExchangeRequest): Promise<ExchangeResponse> {
-  try {
-    return Promise.resolve(handler(request));
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
 
 const brand = Symbol.for('ripstop.ExchangeResponse');
 

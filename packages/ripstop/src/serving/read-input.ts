@@ -6,17 +6,19 @@ import { assertJsonValue, type JsonLimits } from '../input/json-limits.js';
 import { parseJson } from '../input/json-text.js';
 import { readLimited } from './body-limits.js';
 import type { Cord } from './cord.js';
-import type { ExchangeRequest, RequestHeaders } from './exchange.js';
+import type { BodyReader, ExchangeRequest, RequestHeaders } from './exchange.js';
 
 /**
- * The body, for cords that have one. `undefined` for the others: what they are sent stands in the query.
+ * Has the body read, for cords that have one, and its reader told. Not for the others: what they are sent stands in the
+ * query.
  *
- * @throws InvalidInputError 408, 413 or 415 for a body that cannot be read.
+ * @throws InvalidInputError 415 for a body that nobody here can read.
  */
-export function readBody(request: ExchangeRequest, cord: Cord, clock: Clock): Promise<Uint8Array> | undefined {
-  if (cord.method === 'GET') return undefined;
+export function readBody(request: ExchangeRequest, cord: Cord, clock: Clock, reader: BodyReader): 'coming' | 'none' {
+  if (cord.method === 'GET') return 'none';
   assertJson(request.headers);
-  return readLimited(request, cord.limits, clock);
+  readLimited(request, cord.limits, clock, reader);
+  return 'coming';
 }
 
 /**

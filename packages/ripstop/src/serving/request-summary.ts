@@ -1,3 +1,4 @@
+import type { Runtime } from '../call/runtime.js';
 import type { ErrorType } from '../errors/error-types.js';
 
 /** One request, for its log line. */
@@ -15,4 +16,19 @@ export interface RequestSummary {
   readonly errorType: ErrorType | undefined;
   /** What the guard and the handler noted (`reply.notes`). */
   readonly notes: Readonly<Record<string, unknown>>;
+}
+
+/** Tells of a request that is over: as an event, and to the chute's own listener, which must not spoil the answer (G5). */
+export function tellSummary(
+  summary: RequestSummary,
+  { clock, events }: Runtime,
+  onRequest: ((summary: RequestSummary) => void) | undefined,
+): void {
+  const at = clock.now();
+  events.emit({ type: 'request.finished', at, ...summary });
+  try {
+    onRequest?.(summary);
+  } catch (error) {
+    events.emit({ type: 'listener.failed', error, at });
+  }
 }

@@ -15,13 +15,19 @@ import { type Cors, withCors } from './cors.js';
 import { requestDeadline } from './deadline-header.js';
 import type { ErrorHandler } from './error-handler.js';
 import type { ErrorScope } from './error-report.js';
-import { type ExchangeRequest, type ExchangeResponse, type ResponseBody, respond } from './exchange.js';
+import {
+  type ExchangeHandler,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type ResponseBody,
+  respond,
+} from './exchange.js';
 import { Frames, type FramesEnd, streamHeaders } from './frames.js';
 import { type Logger, withFields } from './logger.js';
-import { type Outcome, tell } from './outcome.js';
+import { handlerByCall, type Outcome, tell } from './outcome.js';
 import { type Middleware, PassingCall, throughMiddlewares } from './middleware.js';
 import { type Dialect, errorFormat } from './problem.js';
-import type { RequestSummary } from './request-summary.js';
+import { type RequestSummary, tellSummary } from './request-summary.js';
 import type { Match, Router } from './router.js';
 
 export interface RequestSettings extends CordRunSettings {
@@ -39,11 +45,8 @@ export interface RequestSettings extends CordRunSettings {
   readonly onRequest?: ((summary: RequestSummary) => void) | undefined;
 }
 
-export function createRequestHandler(
-  settings: RequestSettings,
-  runtime: Runtime,
-): (request: ExchangeRequest) => Promise<ExchangeResponse> {
-  return (request) => new RequestRun(settings, runtime, request).answer();
+export function createRequestHandler(settings: RequestSettings, runtime: Runtime): ExchangeHandler {
+  return handlerByCall((request, outcome) => new RequestRun(settings, runtime, request, outcome).start());
 }
 
 const clientLeft = 499;
@@ -53,10 +56,12 @@ const anyMethod = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 type FoundCord = Extract<Match<Cord>, { readonly kind: 'found' }>;
 
-class RequestRun {
+/** Is told itself what comes of the request; what it makes of that it tells on. */
+class RequestRun implements Outcome {
   private readonly settings: RequestSettings;
   private readonly runtime: Runtime;
   private readonly request: ExchangeRequest;
+  private readonly outcome: Outcome;
   private readonly correlationId: string;
   private readonly started: number;
   private readonly reply: Reply = { status: 200, headers: {}, notes: {} };
@@ -70,27 +75,29 @@ class RequestRun {
   private summarised = false;
   private cors: Record<string, string> | undefined = undefined;
 
-  constructor(settings: RequestSettings, runtime: Runtime, request: ExchangeRequest) {
+  constructor(settings: RequestSettings, runtime: Runtime, request: ExchangeRequest, outcome: Outcome) {
     this.settings = settings;
     this.runtime = runtime;
     this.request = request;
+    this.outcome = outcome;
     this.started = runtime.clock.now();
     this.correlationId = requestCorrelationId(request.headers, runtime);
   }
 
-  answer(): Promise<ExchangeResponse> {
-    return new Promise((answered, failed) => {
-      const done: Outcome = { answered, failed };
-      const outcome: Outcome = {
-        answered: (response) => tell(done, () => this.finished(response)),
-        failed: (error) => tell(done, () => this.finished(this.failure(error))),
-      };
-      try {
-        this.pass(outcome);
-      } catch (error) {
-        outcome.failed(error);
-      }
-    });
+  start(): void {
+    try {
+      this.pass();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  answered(response: ExchangeResponse): void {
+    tell(this.outcome, () => this.finished(response));
+  }
+
+  failed(error: unknown): void {
+    tell(this.outcome, () => this.finished(this.failure(error)));
   }
 
   private finished({ status, headers, body }: ExchangeResponse): ExchangeResponse {
@@ -103,12 +110,12 @@ class RequestRun {
     return { status, headers: all, body: sent };
   }
 
-  private pass(outcome: Outcome): void {
+  private pass(): void {
     const { request, settings } = this;
     this.cors = settings.cors?.headers(request);
     const match = this.matched();
     const preflight = settings.cors?.preflight(request, match.kind === 'wrong_method' ? match.allowed : anyMethod);
-    if (preflight !== undefined) return outcome.answered(preflight);
+    if (preflight !== undefined) return this.answered(preflight);
     const scope = createContext(
       {
         signal: request.caller ?? request.signal,
@@ -119,8 +126,8 @@ class RequestRun {
     );
     this.scope = scope;
     if (scope.aborted) throw scope.reason;
-    if (settings.middlewares.length === 0) return this.routed(match, scope, outcome);
-    settleOrAbort(this.aroundRouted(match, scope), abortable(scope)).then(outcome.answered, outcome.failed);
+    if (settings.middlewares.length === 0) return this.routed(match, scope, this);
+    tell(this, () => settleOrAbort(this.aroundRouted(match, scope), abortable(scope)));
   }
 
   private matched(): Match<Cord> {
@@ -170,7 +177,7 @@ class RequestRun {
     let settled = false;
     attempt.settleBy(
       (value) => {
-        if (!settled) tell(outcome, () => this.answered(cord, about, value));
+        if (!settled) tell(outcome, () => this.answer(cord, about, value));
         settled = true;
       },
       (error) => {
@@ -181,7 +188,7 @@ class RequestRun {
     new CordRun(cord, about, this.settings, attempt).go(undefined);
   }
 
-  private answered(cord: Cord, { inFull }: CordRequest, value: unknown): ExchangeResponse | Promise<ExchangeResponse> {
+  private answer(cord: Cord, { inFull }: CordRequest, value: unknown): ExchangeResponse | Promise<ExchangeResponse> {
     if (inFull !== undefined) return isStream(value) ? { ...inFull, body: value as ResponseBody } : inFull;
     if (isStream(value)) return this.streamed(cord, value[Symbol.asyncIterator]());
     const { status, headers } = this.reply;
@@ -273,28 +280,13 @@ class RequestRun {
   }
 
   private summarise(status: number, kind: 'whole' | 'stream', errorType?: ErrorType): void {
-    const { onRequest } = this.settings;
-    const { events, clock } = this.runtime;
-    if (this.summarised || (onRequest === undefined && !events.observed)) return;
+    const { runtime, settings, correlationId, route } = this;
+    if (this.summarised || (settings.onRequest === undefined && !runtime.events.observed)) return;
     this.summarised = true;
-    const at = clock.now();
-    const event = {
-      type: 'request.finished',
-      at,
-      correlationId: this.correlationId,
-      method: this.request.method,
-      route: this.route,
-      status,
-      ms: at - this.started,
-      streamed: kind === 'stream',
-      errorType,
-      notes: this.reply.notes,
-    } as const;
-    events.emit(event);
-    try {
-      onRequest?.(event);
-    } catch (error) {
-      events.emit({ type: 'listener.failed', error, at });
-    }
+    const { method } = this.request;
+    const ms = runtime.clock.now() - this.started;
+    const { notes } = this.reply;
+    const summary = { correlationId, method, route, status, ms, streamed: kind === 'stream', errorType, notes };
+    tellSummary(summary, runtime, settings.onRequest);
   }
 }

@@ -4,7 +4,8 @@ import { createError } from '../../errors/create-error.js';
 import type { ModelError } from '../../errors/model-error.js';
 import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler, type ErrorScope } from '../error-handler.js';
-import { type ExchangeHandler, type ExchangeResponse, handled } from '../exchange.js';
+import type { ExchangeHandler, ExchangeResponse } from '../exchange.js';
+import { handle } from '../outcome.js';
 import { segmentsOf } from './app-around.js';
 import { FetchExchange, type WebExchange } from './fetch-exchange.js';
 import { toResponse } from './fetch-response.js';
@@ -52,6 +53,11 @@ export function fetchAnswerer(
         return failed(error);
       }
     };
-    return handled(handler, exchange).then(answered, failed);
+    return new Promise((resolve) => {
+      handle(handler, exchange, {
+        answered: (answer) => resolve(answered(answer)),
+        failed: (error) => resolve(failed(error)),
+      });
+    });
   };
 }

@@ -7,12 +7,13 @@ import { CancelledError } from '../../errors/rejections.js';
 import { Caller } from '../caller.js';
 import {
   assertDeclaredLength,
-  bodyTooLarge,
+  type BodyReader,
   type ExchangeRequest,
   type RequestHeaders,
   splitTarget,
 } from '../exchange.js';
 import { type AppAround, belowBase, withCorrelationId, withinLimit } from './app-around.js';
+import { NodeBody } from './node-body.js';
 
 export interface NodeExchangeOptions {
   readonly clock: Clock;
@@ -33,11 +34,9 @@ export class NodeExchange implements ExchangeRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly caller: Caller = new Caller();
-  readonly timesBody = 'yes';
   private readonly options: NodeExchangeOptions;
-  private body: Promise<Uint8Array> | undefined = undefined;
+  private body: NodeBody | undefined = undefined;
   private brokenBody: ModelError | undefined = undefined;
-  private rejectBody: ((error: ModelError) => void) | undefined = undefined;
   private over = false;
   private whenClosed: (() => void) | undefined = undefined;
 
@@ -70,7 +69,7 @@ export class NodeExchange implements ExchangeRequest {
 
   abort(reason: ModelError): void {
     this.caller.abort(reason);
-    this.rejectBody?.(reason);
+    this.body?.fail(reason);
   }
 
   left(cause: unknown): void {
@@ -80,12 +79,32 @@ export class NodeExchange implements ExchangeRequest {
   /** The parser has given up on the body. What has not been answered yet may still be. */
   breakBody(error: ModelError): void {
     this.brokenBody = error;
-    this.rejectBody?.(error);
+    this.body?.fail(error);
   }
 
   readBody(limitBytes: number, timeoutMs: number = Number.POSITIVE_INFINITY): Promise<Uint8Array> {
-    this.body ??= this.collect(limitBytes, Math.min(timeoutMs, this.options.bodyTimeoutMs));
-    return this.body;
+    return new Promise((arrived, broke) => this.readBodyByCall({ arrived, broke }, limitBytes, timeoutMs));
+  }
+
+  readBodyByCall(reader: BodyReader, limitBytes: number, timeoutMs: number): void {
+    if (this.body !== undefined) return this.body.read(reader);
+    const { request, response, options } = this;
+    let known: Uint8Array | undefined;
+    try {
+      known = this.known(limitBytes);
+    } catch (error) {
+      return reader.broke(error);
+    }
+    if (known !== undefined) return reader.arrived(known);
+    if (options.continueOnRead === 'yes') response.writeContinue();
+    const { clock, bodyTimeoutMs } = options;
+    const tooSlow = (limitMs: number): void => this.breakBody(this.tooSlow(limitMs));
+    this.body = new NodeBody(request, reader, {
+      limitBytes,
+      timeoutMs: Math.min(timeoutMs, bodyTimeoutMs),
+      clock,
+      tooSlow,
+    });
   }
 
   /** Called once, when the answer is complete or its connection gone. */
@@ -100,49 +119,19 @@ export class NodeExchange implements ExchangeRequest {
     this.whenClosed?.();
   }
 
-  private collect(limitBytes: number, timeoutMs: number): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const { request, response, options } = this;
-      this.assertReadable(limitBytes);
-      if (options.around?.body !== undefined) return resolve(withinLimit(options.around.body, limitBytes));
-      if (options.continueOnRead === 'yes') response.writeContinue();
-
-      const chunks: Uint8Array[] = [];
-      let length = 0;
-      // Its listeners would keep the pieces of the body as long as its answer takes.
-      const over = (): void => {
-        timer.cancel();
-        request.off('data', keep).off('end', end);
-        this.rejectBody = undefined;
-      };
-      const fail = (error: ModelError): void => {
-        over();
-        // The rest stays in the kernel until the answer is out: nobody's memory grows.
-        request.pause();
-        reject(error);
-      };
-      const keep = (chunk: Uint8Array): void => {
-        length += chunk.length;
-        if (length > limitBytes) fail(bodyTooLarge(limitBytes));
-        else chunks.push(chunk);
-      };
-      const end = (): void => {
-        over();
-        resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length));
-      };
-      const timer = options.clock.after(timeoutMs, () => this.breakBody(this.tooSlow(timeoutMs)));
-      this.rejectBody = fail;
-      request.on('data', keep).on('end', end);
-    });
-  }
-
-  private assertReadable(limitBytes: number): void {
+  /**
+   * The body, if the app around has read it.
+   *
+   * @throws ModelError if it is plain by now that it cannot be read.
+   */
+  private known(limitBytes: number): Uint8Array | undefined {
     assertDeclaredLength(this.headers, limitBytes);
     if (this.brokenBody !== undefined) throw this.brokenBody;
     if (this.caller.aborted) throw this.caller.reason;
-    if (this.request.readableEnded && this.options.around?.body === undefined) {
-      throw new Error('The request body was read before the handler could read it');
-    }
+    const body = this.options.around?.body;
+    if (body !== undefined) return withinLimit(body, limitBytes);
+    if (this.request.readableEnded) throw new Error('The request body was read before the handler could read it');
+    return undefined;
   }
 
   private tooSlow(timeoutMs: number): InvalidInputError {

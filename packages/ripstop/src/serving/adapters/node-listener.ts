@@ -4,7 +4,8 @@ import { assertPositive, type Defaults, withDefaults } from '../../call/options.
 import { type Runtime, systemRuntime } from '../../call/runtime.js';
 import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler } from '../error-handler.js';
-import { type ExchangeHandler, type ExchangeResponse, handled } from '../exchange.js';
+import type { ExchangeHandler, ExchangeResponse } from '../exchange.js';
+import { handle } from '../outcome.js';
 import type { AppAround } from './app-around.js';
 import { NodeExchange } from './node-exchange.js';
 import { LiveExchanges } from './node-live.js';
@@ -70,12 +71,11 @@ export function createAnswerer(
   const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
   const { clock } = runtime;
 
-  /** Without async functions, which would cost every request three promises more. */
   function answer(exchange: NodeExchange): void {
-    handled(handler, exchange).then(
-      (answered) => deliver(exchange, answered),
-      (error: unknown) => deliver(exchange, errors.respond(error, scopeOf(exchange))),
-    );
+    handle(handler, exchange, {
+      answered: (response) => deliver(exchange, response),
+      failed: (error) => deliver(exchange, errors.respond(error, scopeOf(exchange))),
+    });
   }
 
   /** Never throws. */
