@@ -12,7 +12,8 @@ import { jsonPost, load } from './parts/raw-load.mjs';
 const connections = 20;
 const rounds = 31;
 const msPerRound = 250;
-const request = jsonPost('/generate', { prompt: 'What is a circuit breaker?', max_tokens: 200 });
+/** The least that a request can be, where nothing hides what we add, and one with some turns of a conversation in it. */
+const prompts = ['What is a circuit breaker?', 'What is a circuit breaker? '.repeat(150)];
 const script = fileURLToPath(new URL('./parts/edge-servers.mjs', import.meta.url));
 
 /** Contenders, and the bare one that each is compared with. */
@@ -38,12 +39,18 @@ export async function run() {
   const children = [];
   try {
     const ports = await Promise.all(names.map((name) => start(name, children)));
-    const rates = await measure(Object.fromEntries(names.map((name, index) => [name, ports[index]])));
+    const portOf = Object.fromEntries(names.map((name, index) => [name, ports[index]]));
+    const rows = [];
+    for (const prompt of prompts) {
+      const request = jsonPost('/generate', { prompt, max_tokens: 200 });
+      const rates = await measure(portOf, request);
+      for (const name of names) rows.push({ name, bytes: bodyBytes(request), ...compared(name, rates) });
+    }
     return {
       suite: 'edge',
-      rows: names.map((name) => row(name, rates)),
+      rows,
       notes: [
-        `${connections} connections, ${rounds} interleaved rounds of ${msPerRound} ms, POST of 60 bytes; median ratios, with the quarter and three-quarter points`,
+        `${connections} connections, ${rounds} interleaved rounds of ${msPerRound} ms, a POST of so many bytes; median ratios, with the quarter and three-quarter points`,
       ],
     };
   } finally {
@@ -51,12 +58,15 @@ export async function run() {
   }
 }
 
-function row(name, rates) {
+function bodyBytes(request) {
+  return request.length - request.indexOf('\r\n\r\n') - 4;
+}
+
+function compared(name, rates) {
   const base = comparisons[name];
   const ratios = rates[name].map((rate, round) => rate / rates[base][round]).sort((a, b) => a - b);
   const at = (share) => Math.round(ratios[Math.floor(share * (ratios.length - 1))] * 100) / 100;
   return {
-    name,
     'answers/s': Math.round(median(rates[name])),
     against: base,
     ratio: at(0.5),
@@ -76,7 +86,7 @@ async function start(name, children) {
   throw new Error(`${name} ended before it said its port`);
 }
 
-async function measure(ports) {
+async function measure(ports, request) {
   const names = Object.keys(ports);
   const rates = Object.fromEntries(names.map((name) => [name, []]));
   for (const name of names) await load(ports[name], request, { connections, ms: 1_000 });

@@ -64,7 +64,7 @@ export const errorContext: ErrorContext = {
  * id, and give a record that is nobody else's.
  */
 export function startErrorContext<T>(fields: ContextFields, work: () => T): T {
-  return within({ fields: Object.freeze(fields), parent: undefined }, work);
+  return within({ fields, parent: undefined }, work);
 }
 
 /**
@@ -130,7 +130,7 @@ function taken(fields: ContextFields): ContextFields {
   const known = Object.entries(fields).filter(([name, value]) => {
     return value !== undefined && (name !== 'correlationId' || isCorrelationId(value));
   });
-  return Object.freeze(Object.fromEntries(known));
+  return Object.fromEntries(known);
 }
 
 /** A result that is not all there yet can still fail. */

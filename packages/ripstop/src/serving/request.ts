@@ -103,10 +103,12 @@ class RequestRun implements Outcome {
   private finished({ status, headers, body }: ExchangeResponse): ExchangeResponse {
     this.status = status;
     const sent = this.sent(body);
+    const { correlationId, cors } = this;
+    if (cors === undefined && headers['x-correlation-id'] === correlationId) return { status, headers, body: sent };
     // Ours, whatever the handler says; it stands first, since members after a spread cost a hidden class each time.
     const all: Record<string, string | readonly string[]> = { 'x-correlation-id': '', ...headers };
-    all['x-correlation-id'] = this.correlationId;
-    if (this.cors !== undefined) Object.assign(all, withCors(headers, this.cors));
+    all['x-correlation-id'] = correlationId;
+    if (cors !== undefined) Object.assign(all, withCors(headers, cors));
     return { status, headers: all, body: sent };
   }
 
@@ -193,7 +195,8 @@ class RequestRun implements Outcome {
     if (isStream(value)) return this.streamed(cord, value[Symbol.asyncIterator]());
     const { status, headers } = this.reply;
     if (value === undefined) return respond(status === 200 ? 204 : status, headers);
-    return respond(status, { 'content-type': json, ...headers }, JSON.stringify(value));
+    const all = { 'content-type': json, 'x-correlation-id': this.correlationId, ...headers };
+    return respond(status, all, JSON.stringify(value));
   }
 
   private async streamed(cord: Cord, source: AsyncIterator<unknown>): Promise<ExchangeResponse> {

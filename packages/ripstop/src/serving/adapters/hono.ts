@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, ErrorHandler as HonoErrorHandler, MiddlewareHandler, NotFoundHandler } from 'hono';
 import { type Clock, type Runtime, systemRuntime } from '../../call/runtime.js';
 import type { ExchangeHandler, RequestHeaders } from '../exchange.js';
-import { segmentsOf } from './app-around.js';
+import { type AppAround, segmentsOf } from './app-around.js';
 import {
   AppErrors,
   type AppRequest,
@@ -16,22 +16,50 @@ import { type FetchOptions, fetchAnswerer } from './fetch.js';
 import { FetchExchange, type WebExchange } from './fetch-exchange.js';
 import { errorAsResponse } from './fetch-response.js';
 import { NodeExchange } from './node-exchange.js';
+import { createAnswerer } from './node-listener.js';
+import { LiveExchanges } from './node-live.js';
 
 export type { ErrorHandlingOptions } from './error-handling.js';
 
 /**
  * A chute, or any other exchange handler, as a part of the app: `app.all('/ai/*', mount(chute.handle))`. What stands
  * below the path is the chute's, unknown paths too. A body that a validator has read before is read again.
+ *
+ * On `@hono/node-server`, and where no middleware of the app stands around it, the answer is written to `node:http` at
+ * once, and what wraps `app.fetch` itself sees only that server's mark for it. Where a middleware does, it sees the answer.
  */
 export function mount(
   handler: ExchangeHandler,
   options: Omit<FetchOptions, 'basePath'> = {},
   runtime: Runtime = systemRuntime,
-): (c: Context) => Promise<Response> {
+): (c: Context) => Response | Promise<Response> {
   const answer = fetchAnswerer(handler, options, runtime);
+  // Bodies have the handler's limits of time.
+  const nodeOptions = { ...options, bodyTimeoutMs: Number.POSITIVE_INFINITY };
+  const answerDirectly = createAnswerer(handler, new LiveExchanges(), nodeOptions, runtime);
   const segments = new Map<string, number>();
-  return (c) => answer(exchangeOf(c, segments, runtime.clock));
+  return (c) => {
+    const { incoming, outgoing } = serverOf(c);
+    const { matchedRoutes } = c.req;
+    const around = { segments: segmentsAround(c, matchedRoutes, segments), correlationId: knownCorrelationId(c) };
+    // A body that anybody has laid hands on is read as Hono reads it.
+    if (incoming?.readableFlowing !== null || outgoing === undefined) {
+      return answer(new FetchExchange(c.req.raw, { ...around, readAll: () => c.req.arrayBuffer() }));
+    }
+    // Hono makes an answer of its own of what is answered to a HEAD.
+    if (matchedRoutes.length === 1 && incoming.httpVersionMajor === 1 && incoming.method !== 'HEAD') {
+      answerDirectly(incoming, outgoing, { continueOnRead: 'no', around });
+      return alreadySent;
+    }
+    return answer(exchangeOf(incoming, outgoing, around, runtime.clock));
+  };
 }
+
+/**
+ * Tells `@hono/node-server` (1.10 and later) that the answer is written without it.
+ * Source: https://github.com/honojs/node-server, "Direct response from Node.js API".
+ */
+const alreadySent = new Response(null, { headers: { 'x-hono-already-sent': 'true' } });
 
 const header = 'x-correlation-id';
 
@@ -100,16 +128,14 @@ function headersOf(c: Context): RequestHeaders {
 }
 
 /** `known` are the segments of the routes that it is mounted at, which are counted once. */
-function exchangeOf(c: Context, known: Map<string, number>, clock: Clock): WebExchange {
-  const route = c.req.matchedRoutes[c.req.routeIndex]?.path ?? '/';
+function segmentsAround(c: Context, routes: Context['req']['matchedRoutes'], known: Map<string, number>): number {
+  const route = routes[c.req.routeIndex]?.path ?? '/';
   const segments = known.get(route) ?? segmentsOf(route);
   known.set(route, segments);
-  const around = { segments, correlationId: knownCorrelationId(c) };
-  const { incoming, outgoing } = serverOf(c);
-  // A body that anybody has laid hands on is read as Hono reads it.
-  if (incoming?.readableFlowing !== null || outgoing === undefined) {
-    return new FetchExchange(c.req.raw, { ...around, readAll: () => c.req.arrayBuffer() });
-  }
+  return segments;
+}
+
+function exchangeOf(incoming: IncomingMessage, outgoing: ServerResponse, around: AppAround, clock: Clock): WebExchange {
   const bodyTimeoutMs = Number.POSITIVE_INFINITY;
   const exchange = new NodeExchange(incoming, outgoing, { clock, bodyTimeoutMs, continueOnRead: 'no', around });
   outgoing.once('close', () => exchange.close());

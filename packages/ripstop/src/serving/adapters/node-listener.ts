@@ -5,7 +5,7 @@ import { type Runtime, systemRuntime } from '../../call/runtime.js';
 import { requestCorrelationId } from '../correlation.js';
 import { createErrorHandler, type ErrorHandler } from '../error-handler.js';
 import type { ExchangeHandler, ExchangeResponse } from '../exchange.js';
-import { handle } from '../outcome.js';
+import { handle, type Outcome } from '../outcome.js';
 import type { AppAround } from './app-around.js';
 import { NodeExchange } from './node-exchange.js';
 import { LiveExchanges } from './node-live.js';
@@ -59,6 +59,27 @@ export interface Arrival {
 
 export type Answerer = (request: IncomingMessage, response: ServerResponse, arrival: Arrival) => void;
 
+/** What comes of one request goes to its connection. */
+class Delivery implements Outcome {
+  private readonly exchange: NodeExchange;
+  private readonly deliver: (exchange: NodeExchange, response: ExchangeResponse) => void;
+  private readonly refuse: (exchange: NodeExchange, error: unknown) => void;
+
+  constructor(exchange: NodeExchange, deliver: Delivery['deliver'], refuse: Delivery['refuse']) {
+    this.exchange = exchange;
+    this.deliver = deliver;
+    this.refuse = refuse;
+  }
+
+  answered(response: ExchangeResponse): void {
+    this.deliver(this.exchange, response);
+  }
+
+  failed(error: unknown): void {
+    this.refuse(this.exchange, error);
+  }
+}
+
 /** Answers one request; while that lasts it is among the live ones. */
 export function createAnswerer(
   handler: ExchangeHandler,
@@ -70,13 +91,6 @@ export function createAnswerer(
   for (const [name, value] of Object.entries({ bodyTimeoutMs, writeStallMs, lingerMs })) assertPositive(name, value);
   const errors = rest.errorHandler ?? createErrorHandler({}, runtime);
   const { clock } = runtime;
-
-  function answer(exchange: NodeExchange): void {
-    handle(handler, exchange, {
-      answered: (response) => deliver(exchange, response),
-      failed: (error) => deliver(exchange, errors.respond(error, scopeOf(exchange))),
-    });
-  }
 
   /** Never throws. */
   function deliver(exchange: NodeExchange, answered: ExchangeResponse): void {
@@ -91,6 +105,10 @@ export function createAnswerer(
     } catch (error) {
       broken(error);
     }
+  }
+
+  function refuse(exchange: NodeExchange, error: unknown): void {
+    deliver(exchange, errors.respond(error, scopeOf(exchange)));
   }
 
   async function sendInstead(exchange: NodeExchange, answer: ExchangeResponse): Promise<void> {
@@ -117,6 +135,6 @@ export function createAnswerer(
     const exchange = new NodeExchange(request, response, { clock, bodyTimeoutMs, continueOnRead, around });
     live.add(exchange);
     response.on('finish', () => linger(request));
-    answer(exchange);
+    handle(handler, exchange, new Delivery(exchange, deliver, refuse));
   };
 }
