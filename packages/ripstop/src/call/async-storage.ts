@@ -67,7 +67,7 @@ export interface Surroundings {
 }
 
 const Resource = builtin(globalThis)?.AsyncResource;
-const nothingKept: Surroundings = { runInAsyncScope: (work, self, ...args) => void Reflect.apply(work, self, args) };
+const nothingKept: Surroundings = { runInAsyncScope: (work, self, ...args) => work.apply(self, args) };
 
 /** What `await` would keep, at the price of no promise. Where the platform has no such thing, nothing is kept. */
 export function keptSurroundings(): Surroundings {

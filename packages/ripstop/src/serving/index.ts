@@ -37,6 +37,7 @@ export {
 export type { ErrorRecord, ErrorStatistics } from './error-history.js';
 export { eventLine, logEvents } from './event-lines.js';
 export {
+  type BodyReader,
   type ExchangeHandler,
   type ExchangeRequest,
   type ExchangeResponse,

@@ -2,7 +2,8 @@ import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { RateLimitError } from '../../errors/rejections.js';
 import { createChute } from '../chute.js';
 import { createErrorHandler } from '../error-handler.js';
 import type { Logger } from '../logger.js';
@@ -49,6 +50,90 @@ test('a chute reads a body that a middleware has read before it', async () => {
     app.all('/ai/*', mount(echo.handle, options));
     expect(await (await fetch(`${await listen(app)}/ai/echo`, post)).json()).toEqual({ input: { a: 1 } });
   }
+});
+
+describe('a chute alone on its path', () => {
+  const stopped: unknown[] = [];
+  const chute = createChute({ name: 'alone', logger: quiet, bodyLimitBytes: 1_000 })
+    .cord('echo', {}, ({ input, request }) => ({ input, path: request.path }))
+    .cord('look', { method: 'GET' }, () => ({ fine: true }))
+    .cord('fails', {}, () => Promise.reject(new RateLimitError('Slow down', { retryAfterMs: 1_500 })))
+    .cord('words', { method: 'GET' }, async function* () {
+      yield 'one';
+      yield 'two';
+    })
+    .cord('endless', { method: 'GET' }, async function* ({ signal }) {
+      signal.addEventListener('abort', () => stopped.push(signal.reason));
+      for (;;) yield await new Promise((resolve) => setTimeout(() => resolve('word'), 1));
+    });
+  const said = async (response: Response): Promise<unknown[]> => {
+    const { status, headers } = response;
+    const names = ['content-type', 'retry-after', 'x-correlation-id', 'allow', 'x-hono-already-sent'];
+    return [
+      status,
+      ...names.map((name) => headers.get(name)),
+      (await response.text()).replace(/"timestamp":"[^"]*"/, ''),
+    ];
+  };
+
+  /** Counts the answers that were written to `node:http` at once. */
+  async function alone(app: Hono): Promise<{ readonly url: string; readonly direct: () => number }> {
+    let direct = 0;
+    const counted = async (...args: Parameters<Hono['fetch']>): Promise<Response> => {
+      const response = await app.fetch(...args);
+      if (response.headers.has('x-hono-already-sent')) direct += 1;
+      return response;
+    };
+    return { url: await listen({ fetch: counted } as unknown as Hono), direct: () => direct };
+  }
+
+  test('its answers are written at once, and are those that a middleware would see', async () => {
+    const behind = new Hono();
+    behind.use((_c, next) => next());
+    behind.all('/ai/*', mount(chute.handle, options));
+    const part = new Hono().all('/*', mount(chute.handle, options));
+    const there = await alone(behind);
+    const here = await alone(new Hono().route('/ai', part));
+    const headers = { ...post.headers, 'x-correlation-id': 'abc' };
+    const requests: readonly [path: string, init: RequestInit][] = [
+      ['echo', { ...post, headers }],
+      ['echo', { ...post, headers, body: '{"a":' }],
+      ['echo', { ...post, headers, body: JSON.stringify('x'.repeat(2_000)) }],
+      ['fails', { ...post, headers }],
+      ['nowhere', { headers }],
+      ['look', { method: 'DELETE', headers }],
+      ['look', { headers }],
+      ['words', { headers }],
+    ];
+    for (const [path, init] of requests) {
+      const answer = await said(await fetch(`${here.url}/ai/${path}`, init));
+      expect(answer).toEqual(await said(await fetch(`${there.url}/ai/${path}`, init)));
+      expect(answer.at(3)).toBe('abc');
+    }
+    expect([here.direct(), there.direct()]).toEqual([requests.length, 0]);
+    const head = await fetch(`${here.url}/ai/look`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
+    expect(here.direct()).toBe(requests.length);
+  });
+
+  test('I6: a client that leaves its stream is heard', async () => {
+    const { url, direct } = await alone(new Hono().all('/*', mount(chute.handle, options)));
+    const leaving = new AbortController();
+    const response = await fetch(`${url}/endless`, { signal: leaving.signal });
+    await response.body?.getReader().read();
+    leaving.abort();
+    await expect.poll(() => stopped).toEqual([expect.objectContaining({ errorType: 'cancelled' })]);
+    expect(direct()).toBe(1);
+  });
+
+  test('the server’s mark is one that it knows, whichever of the two was loaded first', async () => {
+    await listen(new Hono()); // It has put a `Response` of its own in the place of the platform's.
+    vi.resetModules();
+    const late = await import('./hono.js');
+    const { url, direct } = await alone(new Hono().all('/*', late.mount(chute.handle, options)));
+    expect(await (await fetch(`${url}/echo`, post)).json()).toEqual({ input: { a: 1 }, path: '/echo' });
+    expect(direct()).toBe(1);
+  });
 });
 
 test('without a server around it a chute answers all the same: `app.request`, workers', async () => {

@@ -60,6 +60,8 @@ export function mount(
  * Source: https://github.com/honojs/node-server, "Direct response from Node.js API".
  */
 const alreadySent = new Response(null, { headers: { 'x-hono-already-sent': 'true' } });
+// That server's own `Response` in the place of the platform's would be sent as it is, until something of it is read.
+void alreadySent.body;
 
 const header = 'x-correlation-id';
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent, createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -128,6 +129,35 @@ describe('requests and answers', () => {
     expect(await client.until('\r\n\r\n')).not.toContain('first');
     await client.until('first');
     for (const { socket } of [prompt, client]) socket.destroy();
+  });
+
+  test('what a caller keeps in an AsyncLocalStorage of his own is around the handler, however late the body is', async () => {
+    const mine = new AsyncLocalStorage<string>();
+    const app = createChute({ name: 'app', logger: quiet })
+      .cord('at-once', {}, () => ({ around: mine.getStore() }))
+      .cord('later', {}, async () => {
+        await tick(1);
+        return { around: mine.getStore() };
+      });
+    const reader: ExchangeHandler = async (request) => {
+      await request.readBody(1_000);
+      return text(String(mine.getStore()));
+    };
+    const around = { '/at-once': app.handle, '/later': app.handle, '/reader': reader };
+    const server = createServer((request, response) => {
+      const handler = around[request.url as keyof typeof around];
+      mine.run(`that of ${request.url}`, () => nodeListener(handler, { errorHandler })(request, response));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    for (const path of Object.keys(around)) {
+      const client = await rawClient(port);
+      client.send(`POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{`);
+      await tick(5);
+      client.send('}');
+      expect(await client.until()).toContain(`that of ${path}`);
+    }
+    server.close();
   });
 
   test('nodeListener alone serves in a server of the caller’s', async () => {
