@@ -18,17 +18,22 @@ export interface RequestSummary {
   readonly notes: Readonly<Record<string, unknown>>;
 }
 
-/** Tells of a request that is over: as an event, and to the chute's own listener, which must not spoil the answer (G5). */
-export function tellSummary(
-  summary: RequestSummary,
-  { clock, events }: Runtime,
+/** The same, as an event. */
+export interface RequestFinished extends RequestSummary {
+  readonly type: 'request.finished';
+  readonly at: number;
+}
+
+/** Tells of a request that is over: everybody, and the chute's own listener, which must not spoil the answer (G5). */
+export function tellFinished(
+  event: RequestFinished,
+  { events }: Runtime,
   onRequest: ((summary: RequestSummary) => void) | undefined,
 ): void {
-  const at = clock.now();
-  events.emit({ type: 'request.finished', at, ...summary });
+  events.emit(event);
   try {
-    onRequest?.(summary);
+    onRequest?.(event);
   } catch (error) {
-    events.emit({ type: 'listener.failed', error, at });
+    events.emit({ type: 'listener.failed', error, at: event.at });
   }
 }

@@ -27,7 +27,7 @@ import { type Logger, withFields } from './logger.js';
 import { handlerByCall, type Outcome, tell } from './outcome.js';
 import { type Middleware, PassingCall, throughMiddlewares } from './middleware.js';
 import { type Dialect, errorFormat } from './problem.js';
-import { type RequestSummary, tellSummary } from './request-summary.js';
+import { type RequestSummary, tellFinished } from './request-summary.js';
 import type { Match, Router } from './router.js';
 
 export interface RequestSettings extends CordRunSettings {
@@ -287,9 +287,12 @@ class RequestRun implements Outcome {
     if (this.summarised || (settings.onRequest === undefined && !runtime.events.observed)) return;
     this.summarised = true;
     const { method } = this.request;
-    const ms = runtime.clock.now() - this.started;
     const { notes } = this.reply;
-    const summary = { correlationId, method, route, status, ms, streamed: kind === 'stream', errorType, notes };
-    tellSummary(summary, runtime, settings.onRequest);
+    const streamed = kind === 'stream';
+    const at = runtime.clock.now();
+    const ms = at - this.started;
+    const type = 'request.finished';
+    const event = { type, at, correlationId, method, route, status, ms, streamed, errorType, notes } as const;
+    tellFinished(event, runtime, settings.onRequest);
   }
 }
