@@ -47,7 +47,7 @@ export function bodyLimits(options: BodyLimitOptions, defaults: BodyLimits = bod
 export function readLimited(request: ExchangeRequest, limits: BodyLimits, clock: Clock, reader: BodyReader): void {
   const { bodyLimitBytes, bodyTimeoutMs } = limits;
   if (request.readBodyByCall !== undefined) return request.readBodyByCall(reader, bodyLimitBytes, bodyTimeoutMs);
-  inTime(request.readBody(bodyLimitBytes), bodyTimeoutMs, clock).then(
+  inTime(request.readBody(bodyLimitBytes, bodyTimeoutMs), bodyTimeoutMs, clock).then(
     (body) => reader.arrived(body),
     (error: unknown) => reader.broke(error),
   );

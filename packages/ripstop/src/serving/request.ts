@@ -179,12 +179,14 @@ class RequestRun implements Outcome {
     let settled = false;
     attempt.settleBy(
       (value) => {
-        if (!settled) tell(outcome, () => this.answer(cord, about, value));
+        if (settled) return;
         settled = true;
+        tell(outcome, () => this.answer(cord, about, value));
       },
       (error) => {
-        if (!settled) outcome.failed(error);
+        if (settled) return;
         settled = true;
+        outcome.failed(error);
       },
     );
     new CordRun(cord, about, this.settings, attempt).go(undefined);

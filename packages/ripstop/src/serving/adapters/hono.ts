@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, ErrorHandler as HonoErrorHandler, MiddlewareHandler, NotFoundHandler } from 'hono';
 import { type Clock, type Runtime, systemRuntime } from '../../call/runtime.js';
+import { createErrorHandler } from '../error-handler.js';
 import type { ExchangeHandler, RequestHeaders } from '../exchange.js';
 import { type AppAround, segmentsOf } from './app-around.js';
 import {
@@ -33,10 +34,11 @@ export function mount(
   options: Omit<FetchOptions, 'basePath'> = {},
   runtime: Runtime = systemRuntime,
 ): (c: Context) => Response | Promise<Response> {
-  const answer = fetchAnswerer(handler, options, runtime);
+  const errorHandler = options.errorHandler ?? createErrorHandler({}, runtime);
+  const answer = fetchAnswerer(handler, { errorHandler }, runtime);
   // Bodies have the handler's limits of time.
-  const nodeOptions = { ...options, bodyTimeoutMs: Number.POSITIVE_INFINITY };
-  const answerDirectly = createAnswerer(handler, new LiveExchanges(), nodeOptions, runtime);
+  const limits = { errorHandler, bodyTimeoutMs: Number.POSITIVE_INFINITY };
+  const answerDirectly = createAnswerer(handler, new LiveExchanges(), limits, runtime);
   const segments = new Map<string, number>();
   return (c) => {
     const { incoming, outgoing } = serverOf(c);
