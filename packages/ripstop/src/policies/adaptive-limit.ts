@@ -5,7 +5,7 @@ import { isStream, type StreamEnd, watchStream } from '../call/stream.js';
 import { ModelError } from '../errors/model-error.js';
 import { ModelOverloadedError } from '../errors/rejections.js';
 import { Aimd } from './parts/aimd.js';
-import { type Slot, Slots } from './parts/slots.js';
+import { type HeldSince, Slot, Slots } from './parts/slots.js';
 import { isRejection, isRetryable, isServiceFailure, passes, upstreamStatus } from './parts/verdict.js';
 import { waitForSlot } from './parts/wait-for-slot.js';
 import { type Next, type Policy, policy } from './policy.js';
@@ -88,7 +88,8 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}, runtime: Runti
     });
   }
 
-  function occupy<T>(slot: Slot, next: Next<T>, context: CallContext): Promise<T> {
+  function occupy<T>(held: HeldSince, next: Next<T>, context: CallContext): Promise<T> {
+    const slot = new Slot(slots, held);
     // Between a slot's being handed over and this step the caller may have left, or the deadline passed.
     if (context.aborted) {
       slot.free();

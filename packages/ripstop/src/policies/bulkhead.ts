@@ -3,7 +3,7 @@ import { assertCount, assertPositive, type Defaults, withDefaults } from '../cal
 import { type Runtime, systemRuntime } from '../call/runtime.js';
 import { isStream, watchStream } from '../call/stream.js';
 import { ModelOverloadedError } from '../errors/rejections.js';
-import { type Slot, Slots } from './parts/slots.js';
+import { type HeldSince, Slot, Slots } from './parts/slots.js';
 import { waitForSlot } from './parts/wait-for-slot.js';
 import { type Next, type Policy, policy } from './policy.js';
 
@@ -83,6 +83,26 @@ export function bulkhead(options: BulkheadOptions = {}, runtime: Runtime = syste
     }
   }
 
+  /** Runs the call in its slot, which is free again on every outcome (K4). */
+  function occupy<T>(held: HeldSince, next: Next<T>, context: CallContext): Promise<T> {
+    // Between a slot's being handed over and this step the caller may have left, or the deadline passed.
+    if (context.aborted) {
+      slots.release(held);
+      return Promise.reject(context.reason);
+    }
+    return next(context).then(
+      (value) => {
+        if (isStream(value)) return occupyUntilEnd(value, new Slot(slots, held), context);
+        slots.release(held);
+        return value;
+      },
+      (error: unknown) => {
+        slots.release(held);
+        throw error;
+      },
+    );
+  }
+
   const base = policy(
     'bulkhead',
     (next, context) => {
@@ -107,26 +127,6 @@ export function bulkhead(options: BulkheadOptions = {}, runtime: Runtime = syste
       },
     },
   });
-}
-
-/** Runs the call in its slot, which is freed on every outcome (K4). */
-function occupy<T>(slot: Slot, next: Next<T>, context: CallContext): Promise<T> {
-  // Between a slot's being handed over and this step the caller may have left, or the deadline passed.
-  if (context.aborted) {
-    slot.free();
-    return Promise.reject(context.reason);
-  }
-  return next(context).then(
-    (value) => {
-      if (isStream(value)) return occupyUntilEnd(value, slot, context);
-      slot.free();
-      return value;
-    },
-    (error: unknown) => {
-      slot.free();
-      throw error;
-    },
-  );
 }
 
 /** An aborted stream is over, whether or not anybody goes on reading it. */

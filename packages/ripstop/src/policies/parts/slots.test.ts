@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { virtualRuntime } from '../../testing/virtual-runtime.js';
-import { type Slot, Slots } from './slots.js';
+import { type HeldSince, Slot, Slots } from './slots.js';
 
 function taken(slots: Slots): Slot {
-  return slots.take() ?? expect.unreachable('no slot is free');
+  return new Slot(slots, slots.take() ?? expect.unreachable('no slot is free'));
 }
 
 /** One who waits and notes his slot. */
-function waiter(priority = 0): { priority: number; admitted: (slot: Slot) => void; slot: Slot | undefined } {
+function waiter(priority = 0): { priority: number; admitted: (held: HeldSince) => void; held: HeldSince | undefined } {
   const self = {
     priority,
-    slot: undefined as Slot | undefined,
-    admitted: (slot: Slot): void => void (self.slot = slot),
+    held: undefined as HeldSince | undefined,
+    admitted: (held: HeldSince): void => void (self.held = held),
   };
   return self;
 }
@@ -33,11 +33,11 @@ test('K2: freeing a slot admits the first in line before it returns', () => {
   slots.stand(first);
   slots.stand(second);
   slot.free();
-  expect(first.slot).toBeDefined();
+  expect(first.held).toBeDefined();
   expect(slots.take()).toBeUndefined();
   expect([slots.running, slots.waiting]).toEqual([1, 1]);
-  first.slot?.free();
-  expect(second.slot).toBeDefined();
+  slots.release(first.held as HeldSince);
+  expect(second.held).toBeDefined();
 });
 
 test('K3: who steps out twice, or after he was admitted, gives up one place and nobody else’s', () => {
@@ -51,9 +51,9 @@ test('K3: who steps out twice, or after he was admitted, gives up one place and 
   slot.free();
   leaves[0]?.();
   expect([slots.running, slots.waiting]).toEqual([1, 1]);
-  first.slot?.free();
-  expect(second.slot).toBeUndefined();
-  expect(third.slot).toBeDefined();
+  slots.release(first.held as HeldSince);
+  expect(second.held).toBeUndefined();
+  expect(third.held).toBeDefined();
 });
 
 describe('the wait that a newcomer may expect', () => {

@@ -5,9 +5,14 @@ import type { Clock } from '../../call/runtime.js';
 export interface Waiter {
   /** Higher goes first; equals in the order in which they came. */
   readonly priority: number;
-  /** Called once, with a slot that the waiter now holds and must free. */
-  admitted(slot: Slot): void;
+  /** Called once: the waiter holds a slot now, and must release it. */
+  admitted(slot: HeldSince): void;
 }
+
+/** A slot that is held: when it was taken, on the clock, where the call is one of the timed ones, else below 0. */
+export type HeldSince = number;
+
+const untimed = -1;
 
 /** Reading the clock costs more than taking a slot, so only one call in so many is timed, beginning with the first. */
 const callsPerSample = 16;
@@ -27,8 +32,6 @@ export class Slots {
   private readonly end = new Place(undefined);
   private meanMs: number | undefined = undefined;
   private untilSample = 1;
-  /** Never given out: see `keepShape`. */
-  readonly specimen: Slot = new Slot(this, undefined);
 
   constructor(limit: number, clock: Clock) {
     this.most = limit;
@@ -62,7 +65,7 @@ export class Slots {
   }
 
   /** A slot, if one is free. None is while anybody waits. */
-  take(): Slot | undefined {
+  take(): HeldSince | undefined {
     return this.held < this.most ? this.hold() : undefined;
   }
 
@@ -76,9 +79,9 @@ export class Slots {
     return () => this.leave(place);
   }
 
-  /** Called by a slot, once. */
-  release(heldSince: number | undefined): void {
-    if (heldSince !== undefined) {
+  /** Once for every slot that was taken; whoever cannot be sure of that makes it a `Slot`. */
+  release(heldSince: HeldSince): void {
+    if (heldSince > untimed) {
       const ms = this.clock.now() - heldSince;
       this.meanMs = this.meanMs === undefined ? ms : this.meanMs + (ms - this.meanMs) * weightOfLatest;
     }
@@ -86,12 +89,12 @@ export class Slots {
     this.admit();
   }
 
-  private hold(): Slot {
+  private hold(): HeldSince {
     this.held += 1;
     this.untilSample -= 1;
-    if (this.untilSample > 0) return new Slot(this, undefined);
+    if (this.untilSample > 0) return untimed;
     this.untilSample = callsPerSample;
-    return new Slot(this, this.clock.now());
+    return this.clock.now();
   }
 
   private admit(): void {
@@ -110,13 +113,12 @@ export class Slots {
   }
 }
 
-/** Leave to run one call. */
+/** A held slot that several may end: one of a stream. */
 export class Slot {
-  /** When it was taken, if the call is timed. */
-  private readonly since: number | undefined;
+  private readonly since: HeldSince;
   private slots: Slots | undefined;
 
-  constructor(slots: Slots, since: number | undefined) {
+  constructor(slots: Slots, since: HeldSince) {
     this.slots = slots;
     this.since = since;
   }

@@ -1,6 +1,6 @@
 import type { CallContext } from '../../call/call.js';
 import type { Clock } from '../../call/runtime.js';
-import type { Slot, Slots } from './slots.js';
+import type { HeldSince, Slots } from './slots.js';
 
 /** How long one may stand in line, and what he is told after that. */
 export interface Patience {
@@ -17,7 +17,7 @@ export function waitForSlot(
   clock: Clock,
   context: CallContext,
   { maxWaitMs, priority = 0, tooLate }: Patience,
-): Promise<Slot> {
+): Promise<HeldSince> {
   return new Promise((resolve, reject) => {
     let stopListening = (): void => undefined;
     const stepOut = slots.stand({
