@@ -19,7 +19,7 @@ interface Host {
 
 interface Builtin {
   readonly AsyncLocalStorage?: StorageClass;
-  readonly AsyncResource?: new (type: string, options: { readonly requireManualDestroy: boolean }) => Surroundings;
+  readonly AsyncResource?: new (type: string, options: { readonly requireManualDestroy: boolean }) => KeptSurroundings;
 }
 
 /** The storage that `host` offers, else one for the synchronous part. Exported for its test. */
@@ -62,15 +62,15 @@ export function inside<T>(store: object | undefined, work: () => T): T {
 }
 
 /** Somewhere to go on from later: with all that is around the code that made it, whoever's storages that is in. */
-export interface Surroundings {
+export interface KeptSurroundings {
   runInAsyncScope<Args extends unknown[]>(work: (...args: Args) => void, self: unknown, ...args: Args): void;
 }
 
 const Resource = builtin(globalThis)?.AsyncResource;
-const nothingKept: Surroundings = { runInAsyncScope: (work, self, ...args) => work.apply(self, args) };
+const nothingKept: KeptSurroundings = { runInAsyncScope: (work, self, ...args) => work.apply(self, args) };
 
 /** What `await` would keep, at the price of no promise. Where the platform has no such thing, nothing is kept. */
-export function keptSurroundings(): Surroundings {
+export function keptSurroundings(): KeptSurroundings {
   return Resource === undefined ? nothingKept : new Resource('RIPSTOP', { requireManualDestroy: true });
 }
 

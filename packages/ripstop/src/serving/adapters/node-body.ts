@@ -1,6 +1,6 @@
 /** The body of a request of `node:http`. */
 import type { IncomingMessage } from 'node:http';
-import { keptSurroundings, type Surroundings } from '../../call/async-storage.js';
+import { keptSurroundings, type KeptSurroundings } from '../../call/async-storage.js';
 import { type Clock, startTimer, stopTimer, type Timed } from '../../call/runtime.js';
 import type { ModelError } from '../../errors/model-error.js';
 import { type BodyReader, bodyTooLarge } from '../exchange.js';
@@ -22,7 +22,7 @@ export class NodeBody implements Timed {
   private readonly request: IncomingMessage;
   private readonly limits: NodeBodyLimits;
   private readonly reader: BodyReader;
-  private readonly surroundings: Surroundings = keptSurroundings();
+  private readonly surroundings: KeptSurroundings = keptSurroundings();
   private others: BodyReader[] | undefined = undefined;
   private chunks: Uint8Array[] = [];
   private length = 0;
