@@ -62,20 +62,13 @@ export class CordRun implements BodyReader {
       for (let step = steps[this.step]; step !== undefined; step = steps[this.step]) {
         this.step += 1;
         value = step(this, value as never);
-        if (value === coming) return;
+        if (value === goesOn) return;
         if (isThenable(value)) return this.wait(value);
       }
     } catch (error) {
       return failed(this.attempt, error);
     }
     completed(this.attempt, value);
-  }
-
-  private wait(value: PromiseLike<unknown>): void {
-    Promise.resolve(value).then(
-      (value) => this.go(value),
-      (error: unknown) => failed(this.attempt, error),
-    );
   }
 
   arrived(body: Uint8Array): void {
@@ -85,10 +78,17 @@ export class CordRun implements BodyReader {
   broke(error: unknown): void {
     failed(this.attempt, error);
   }
+
+  private wait(coming: PromiseLike<unknown>): void {
+    Promise.resolve(coming).then(
+      (value) => this.go(value),
+      (error: unknown) => failed(this.attempt, error),
+    );
+  }
 }
 
-/** What a step gives that goes on by itself. */
-const coming = Symbol('coming');
+/** What a step gives that has the steps after it run when it is over. */
+const goesOn = Symbol('goesOn');
 
 const steps: readonly ((run: CordRun, brought: never) => unknown)[] = [
   ({ cord, settings }) => (cord.answers === 'when ready' ? settings.ready() : undefined),
@@ -106,9 +106,9 @@ function askGuard({ cord, about, settings }: CordRun): ReturnType<Guard> {
   return guarded(guard, { request, route: cord.route, correlationId, notes: reply.notes }, settings);
 }
 
-function readWhole(run: CordRun): typeof coming | undefined {
+function readWhole(run: CordRun): typeof goesOn | undefined {
   const { cord, about, context } = run;
-  return readBody(about.request, cord, context.runtime.clock, run) === 'coming' ? coming : undefined;
+  return readBody(about.request, cord, context.runtime.clock, run) === 'coming' ? goesOn : undefined;
 }
 
 function handle({ cord, about, context, settings }: CordRun, input: never): unknown {

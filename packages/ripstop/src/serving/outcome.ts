@@ -19,6 +19,7 @@ export function tell(outcome: Outcome, work: () => ExchangeResponse | Promise<Ex
   else outcome.answered(answer);
 }
 
+/** Apart, so that an answer that is there already pays for no closure. */
 function tellLater(outcome: Outcome, answer: Promise<ExchangeResponse>): void {
   answer.then(
     (response) => outcome.answered(response),
@@ -27,7 +28,7 @@ function tellLater(outcome: Outcome, answer: Promise<ExchangeResponse>): void {
 }
 
 /** The member of a handler that answers so: the handler without its promise. It never throws. */
-const byCall: unique symbol = Symbol('byCall');
+const answersByCall: unique symbol = Symbol('answersByCall');
 
 type ByCall = (request: ExchangeRequest, outcome: Outcome) => void;
 
@@ -36,16 +37,16 @@ export function handlerByCall(answer: ByCall): ExchangeHandler {
   const handler: ExchangeHandler = (request) => {
     return new Promise((answered, failed) => answer(request, { answered, failed }));
   };
-  return Object.assign(handler, { [byCall]: answer });
+  return Object.assign(handler, { [answersByCall]: answer });
 }
 
 /** Has any handler answer: ours by call, others by their promise, or by throwing instead. */
 export function handle(
-  handler: ExchangeHandler & { readonly [byCall]?: ByCall },
+  handler: ExchangeHandler & { readonly [answersByCall]?: ByCall },
   request: ExchangeRequest,
   outcome: Outcome,
 ): void {
-  const answer = handler[byCall];
+  const answer = handler[answersByCall];
   if (answer === undefined) tell(outcome, () => Promise.resolve(handler(request)));
   else answer(request, outcome);
 }

@@ -113,7 +113,7 @@ export class Slots {
   }
 }
 
-/** A held slot that several may end: one of a stream. */
+/** A held slot that may be freed more than once: by the end of a stream and by an abort. */
 export class Slot {
   private readonly since: HeldSince;
   private slots: Slots | undefined;
